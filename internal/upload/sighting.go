@@ -1,0 +1,44 @@
+package upload
+
+import "time"
+
+// Sighting is a file of one of our kinds, seen in a watched directory.
+type Sighting struct {
+	Channel  Channel
+	Kind     Kind
+	Filename string
+	Seen     Identity
+	BatchID  string // given to the upload if one begins
+	Forced   bool   // an operator asks for it, also if the content is known
+	At       time.Time
+}
+
+// Spotting says what became of a sighting.
+type Spotting string
+
+// The spottings.
+const (
+	// Began: a new upload began, in state spotted.
+	Began Spotting = "began"
+	// Underway: an open upload of this file exists; its row is given.
+	Underway Spotting = "underway"
+	// Known: this very content was dealt with and left in place (kept, failed,
+	// cancelled); its row is given.
+	Known Spotting = "known"
+)
+
+// Knows reports whether a file seen with identity now is the content that u,
+// the latest upload of that name, was about and left in place.
+func (u Upload) Knows(now Identity) bool {
+	if u.Source != now {
+		return false
+	}
+	switch u.State {
+	case StateFailed, StateCancelled:
+		return true
+	case StateRetired:
+		return u.Place == InWatch
+	default:
+		return false
+	}
+}
