@@ -79,151 +79,187 @@ func Hold(d time.Duration, r Reason, detail string) Outcome {
 
 // HoldLooking is Hold for settling: it keeps what the look saw.
 func HoldLooking(d time.Duration, r Reason, seen Identity) Outcome {
-	return Outcome{name: "hold", from: []State{StateSpotted}, after: d, reason: r,
-		change: func(u *Upload, _ time.Time) { u.Source = seen }}
+	return Outcome{
+		name: "hold", from: []State{StateSpotted}, after: d, reason: r,
+		change: func(u *Upload, _ time.Time) { u.Source = seen },
+	}
 }
 
 // Retry leaves the upload where it is after a passing fault, to be tried again
 // after d; the attempt is counted.
 func Retry(d time.Duration, r Reason, detail string) Outcome {
-	return Outcome{name: "retry", from: OpenStates(), after: d, reason: r, detail: detail,
-		change: func(u *Upload, _ time.Time) { u.Attempt++ }}
+	return Outcome{
+		name: "retry", from: OpenStates(), after: d, reason: r, detail: detail,
+		change: func(u *Upload, _ time.Time) { u.Attempt++ },
+	}
 }
 
 // Settled: the file is complete; seen is the identity it was complete with.
 func Settled(seen Identity) Outcome {
-	return Outcome{name: "settled", from: []State{StateSpotted}, to: StateSettled,
-		change: func(u *Upload, _ time.Time) { u.Source = seen }}
+	return Outcome{
+		name: "settled", from: []State{StateSpotted}, to: StateSettled,
+		change: func(u *Upload, _ time.Time) { u.Source = seen },
+	}
 }
 
 // Vanished: the file went away before its content was read.
 func Vanished() Outcome {
-	return Outcome{name: "vanished", from: []State{StateSpotted, StateSettled}, to: StateVanished, reason: SourceVanished,
-		change: func(u *Upload, _ time.Time) { u.Place, u.Path = Gone, "" }}
+	return Outcome{
+		name: "vanished", from: []State{StateSpotted, StateSettled}, to: StateVanished, reason: SourceVanished,
+		change: func(u *Upload, _ time.Time) { u.Place, u.Path = Gone, "" },
+	}
 }
 
 // Superseded: the file is no longer the content that settled; what is there now
 // is a new upload's matter.
 func Superseded() Outcome {
-	return Outcome{name: "superseded", from: []State{StateSettled}, to: StateSuperseded, reason: SourceChanged,
-		change: func(u *Upload, _ time.Time) { u.Place, u.Path = Gone, "" }}
+	return Outcome{
+		name: "superseded", from: []State{StateSettled}, to: StateSuperseded, reason: SourceChanged,
+		change: func(u *Upload, _ time.Time) { u.Place, u.Path = Gone, "" },
+	}
 }
 
 // Unfit: the path is not a file that can be taken (replaced by a directory, a
 // FIFO, a symlink since it was spotted).
 func Unfit(r Reason) Outcome {
-	return Outcome{name: "unfit", from: []State{StateSpotted, StateSettled}, to: StateVanished, reason: r,
-		change: func(u *Upload, _ time.Time) { u.Place, u.Path = Gone, "" }}
+	return Outcome{
+		name: "unfit", from: []State{StateSpotted, StateSettled}, to: StateVanished, reason: r,
+		change: func(u *Upload, _ time.Time) { u.Place, u.Path = Gone, "" },
+	}
 }
 
 // Validated: the content was read once, digested, found fit to be sent, and
 // compressed into the spool.
 func Validated(x Examination) Outcome {
-	return Outcome{name: "validated", from: []State{StateSettled}, to: StateValidated,
-		findings: orEmpty(x.Findings), change: func(u *Upload, _ time.Time) { u.examined(x) }}
+	return Outcome{
+		name: "validated", from: []State{StateSettled}, to: StateValidated,
+		findings: orEmpty(x.Findings), change: func(u *Upload, _ time.Time) { u.examined(x) },
+	}
 }
 
 // HeldBack: the checks found what BLOCK_ON does not let pass; nothing was sent.
 func HeldBack(x Examination) Outcome {
-	return Outcome{name: "held_back", from: []State{StateSettled}, to: StateDecided, reason: FindingsBlock,
+	return Outcome{
+		name: "held_back", from: []State{StateSettled}, to: StateDecided, reason: FindingsBlock,
 		findings: orEmpty(x.Findings), change: func(u *Upload, _ time.Time) {
 			x.PackedSize, x.PackedDigest = 0, ""
 			u.examined(x)
 			u.Verdict = Invalid
-		}}
+		},
+	}
 }
 
 // Resettled: the file changed while it was read, or the packed copy is gone;
 // it is read again.
 func Resettled(r Reason) Outcome {
-	return Outcome{name: "resettled", from: []State{StateValidated, StatePacked}, to: StateSettled, reason: r,
+	return Outcome{
+		name: "resettled", from: []State{StateValidated, StatePacked}, to: StateSettled, reason: r,
 		change: func(u *Upload, _ time.Time) {
 			u.Digest, u.Rows, u.Charset, u.Standard, u.PackedSize, u.PackedDigest = "", 0, "", "", 0, ""
 			u.Findings, u.ContentKey = Tally{}, ""
-		}}
+		},
+	}
 }
 
 // Packed: the packed copy is durable in the spool, and this upload now holds
 // the right to deliver its content.
 func Packed() Outcome {
-	return Outcome{name: "packed", from: []State{StateValidated}, to: StatePacked,
-		change: func(u *Upload, _ time.Time) { u.ContentKey = u.Digest }}
+	return Outcome{
+		name: "packed", from: []State{StateValidated}, to: StatePacked,
+		change: func(u *Upload, _ time.Time) { u.ContentKey = u.Digest },
+	}
 }
 
 // PackedAdopting is Packed where an earlier upload of the same content was given
 // up (cancelled, failed, unresolved) although the server may have it: its right
 // and its ticket pass to this upload, which asks before it sends.
 func PackedAdopting(earlier Upload) Outcome {
-	return Outcome{name: "packed", from: []State{StateValidated}, to: StatePacked, adopts: earlier.ID,
+	return Outcome{
+		name: "packed", from: []State{StateValidated}, to: StatePacked, adopts: earlier.ID,
 		change: func(u *Upload, _ time.Time) {
 			u.ContentKey, u.Ticket = u.Digest, earlier.Ticket
 			u.Ticket.Unknowns, u.Ticket.UnknownSince = 0, time.Time{}
 			if !u.Ticket.IsZero() && u.Ticket.Fate == Answered {
 				u.Ticket.Fate = Maybe
 			}
-		}}
+		},
+	}
 }
 
 // DeliveredEarlier: an earlier upload delivered this very content to the
 // channel's server; it is not sent again.
 func DeliveredEarlier(earlier Upload) Outcome {
-	return Outcome{name: "delivered_earlier", from: []State{StateValidated}, to: StateDecided, reason: DeliveredBefore,
+	return Outcome{
+		name: "delivered_earlier", from: []State{StateValidated}, to: StateDecided, reason: DeliveredBefore,
 		detail: string(earlier.ID), change: func(u *Upload, _ time.Time) {
 			u.Verdict, u.Receipt = Duplicate, earlier.Receipt
 			if earlier.Verdict == PartiallyAccepted {
 				u.Verdict = PartiallyAccepted
 			}
-		}}
+		},
+	}
 }
 
 // Sent: the body went out under t; its Fate says whether the server answered.
 func Sent(t Ticket, r Reason) Outcome {
-	return Outcome{name: "sent", from: []State{StatePacked}, to: StateSent, reason: r,
+	return Outcome{
+		name: "sent", from: []State{StatePacked}, to: StateSent, reason: r,
 		change: func(u *Upload, now time.Time) {
 			u.Ticket, u.Polls = t, 0
 			if u.SentAt.IsZero() {
 				u.SentAt = now
 			}
-		}}
+		},
+	}
 }
 
 // BrokenOff: a passing fault ended the sending before the body was written
 // whole; the ticket is kept to be asked about first.
 func BrokenOff(t Ticket, d time.Duration, r Reason, detail string) Outcome {
-	return Outcome{name: "broken_off", from: []State{StatePacked}, after: d, reason: r, detail: detail,
-		change: func(u *Upload, _ time.Time) { u.Ticket = t; u.Attempt++ }}
+	return Outcome{
+		name: "broken_off", from: []State{StatePacked}, after: d, reason: r, detail: detail,
+		change: func(u *Upload, _ time.Time) { u.Ticket = t; u.Attempt++ },
+	}
 }
 
 // Polled: the server was asked and is not done; ask again after d. t carries
 // the counted unknown answers.
 func Polled(t Ticket, d time.Duration, r Reason) Outcome {
-	return Outcome{name: "polled", from: []State{StateSent}, after: d, reason: r,
-		change: func(u *Upload, _ time.Time) { u.Ticket = t; u.Polls++; u.Attempt = 0 }}
+	return Outcome{
+		name: "polled", from: []State{StateSent}, after: d, reason: r,
+		change: func(u *Upload, _ time.Time) { u.Ticket = t; u.Polls++; u.Attempt = 0 },
+	}
 }
 
 // Unarrived: the server does not have the delivery; send it again, under a new
 // ticket, after d.
 func Unarrived(d time.Duration) Outcome {
-	return Outcome{name: "unarrived", from: []State{StateSent}, to: StatePacked, after: d, reason: NotArrived,
-		change: func(u *Upload, _ time.Time) { u.Ticket = Ticket{} }}
+	return Outcome{
+		name: "unarrived", from: []State{StateSent}, to: StatePacked, after: d, reason: NotArrived,
+		change: func(u *Upload, _ time.Time) { u.Ticket = Ticket{} },
+	}
 }
 
 // Decided: the verdict of the server, or the lack of one.
 func Decided(v Verdict, r Reason, receipt *Receipt) Outcome {
-	return Outcome{name: "decided", from: []State{StatePacked, StateSent}, to: StateDecided, reason: r,
+	return Outcome{
+		name: "decided", from: []State{StatePacked, StateSent}, to: StateDecided, reason: r,
 		change: func(u *Upload, _ time.Time) {
 			u.Verdict, u.Receipt = v, receipt
 			if !v.AtServer() {
 				u.ContentKey = ""
 			}
-		}}
+		},
+	}
 }
 
 // Retired: the original is put away at place and path (see Upload.Path). The
 // reason of the verdict stays, unless r says more.
 func Retired(place Place, path string, r Reason) Outcome {
-	return Outcome{name: "retired", from: []State{StateDecided}, to: StateRetired, reason: r,
-		change: func(u *Upload, _ time.Time) { u.Place, u.Path = place, path }}
+	return Outcome{
+		name: "retired", from: []State{StateDecided}, to: StateRetired, reason: r,
+		change: func(u *Upload, _ time.Time) { u.Place, u.Path = place, path },
+	}
 }
 
 // Relocated: the original of a finished upload moved: restored, or removed by
@@ -236,26 +272,31 @@ func Relocated(place Place, path string) Outcome {
 
 // Failed parks the upload after a permanent fault until an operator acts.
 func Failed(r Reason, detail string) Outcome {
-	return Outcome{name: "failed", from: OpenStates(), reason: r, detail: detail, to: StateFailed,
-		change: func(u *Upload, _ time.Time) { u.NextAttemptAt = time.Time{} }}
+	return Outcome{
+		name: "failed", from: OpenStates(), reason: r, detail: detail, to: StateFailed,
+		change: func(u *Upload, _ time.Time) { u.NextAttemptAt = time.Time{} },
+	}
 }
 
 // Cancelled: an operator ended it. The original stays where it is. The content
 // key stays too if the server may have the content.
 func Cancelled() Outcome {
-	return Outcome{name: "cancelled", from: append(OpenStates(), StateFailed), to: StateCancelled, reason: OperatorCancelled,
+	return Outcome{
+		name: "cancelled", from: append(OpenStates(), StateFailed), to: StateCancelled, reason: OperatorCancelled,
 		change: func(u *Upload, _ time.Time) {
 			u.NextAttemptAt, u.ResumeAt = time.Time{}, ""
 			if !u.maybeAtServer() {
 				u.ContentKey = ""
 			}
-		}}
+		},
+	}
 }
 
 // Retried: an operator wants it tried now. A failed upload goes back to where
 // it failed; an open one loses its pause.
 func Retried() Outcome {
-	return Outcome{name: "retried", from: append(OpenStates(), StateFailed), reason: OperatorRetried,
+	return Outcome{
+		name: "retried", from: append(OpenStates(), StateFailed), reason: OperatorRetried,
 		change: func(u *Upload, _ time.Time) {
 			u.Attempt = 0
 			if u.State != StateFailed {
@@ -265,19 +306,22 @@ func Retried() Outcome {
 			if u.ContentKey == "" && (u.State == StatePacked || u.State == StateSent) {
 				u.State = StateValidated // another upload took over the content meanwhile
 			}
-		}}
+		},
+	}
 }
 
 // AskedAgain: an operator wants the server asked again about an unresolved
 // delivery whose original is still in the watched directory; the deadline
 // starts anew.
 func AskedAgain() Outcome {
-	return Outcome{name: "asked_again", from: []State{StateDecided, StateRetired}, to: StateSent, reason: OperatorRetried,
+	return Outcome{
+		name: "asked_again", from: []State{StateDecided, StateRetired}, to: StateSent, reason: OperatorRetried,
 		when: func(u Upload) bool { return u.Verdict == Unresolved && u.ContentKey != "" && u.Place == InWatch },
 		change: func(u *Upload, now time.Time) {
 			u.Verdict, u.SentAt, u.Polls = "", now, 0
 			u.Ticket.Unknowns, u.Ticket.UnknownSince = 0, time.Time{}
-		}}
+		},
+	}
 }
 
 func (u *Upload) examined(x Examination) {

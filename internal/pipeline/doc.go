@@ -1,0 +1,25 @@
+// Package pipeline moves uploads from stage to stage. It names no stage: the
+// list of stages is handed to it, and each says from which state it starts.
+//
+// For every channel there are two crews of lanes. The heavy crew (as many lanes
+// as CONCURRENCY says) runs stages that move bytes; the light crew runs those
+// that only look and wait, so that a verdict is never delayed by a long upload.
+// A lane claims the next due row under a lease, runs the stage that starts from
+// the row's state, records the outcome, and goes on with the same row for as
+// long as the next stage is its own.
+//
+// Model of failure:
+//   - A stage's error is classified by the stage and decided upon here, and
+//     here alone: passing faults are retried with backoff, local faults are
+//     held, refused credentials wait for the channel's gate, permanent faults
+//     park the upload.
+//   - The lease is renewed while a stage runs. If it is lost (another replica
+//     or an operator took the row), the stage's context ends and its result is
+//     dropped: the journal's fence would refuse it anyway.
+//   - Results are recorded under a context that outlives the shutdown signal.
+//     A stage that was interrupted leaves its row as it was, lease released.
+//   - An unreachable journal is waited for; a lane never ends but by Run's
+//     context.
+//   - A panic in a stage is a fault of ours: it is caught, logged with its
+//     stack and treated as a passing internal fault of that one upload.
+package pipeline

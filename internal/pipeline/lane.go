@@ -1,0 +1,233 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+const (
+	// idleLook bounds how long an idle lane trusts its timer: rows may become
+	// due by another replica's hand.
+	idleLook = 15 * time.Second
+	// journalPause is how long a lane waits when the journal does not answer.
+	journalPause = time.Second
+	// recordBudget is how long a result may take to be written, also while
+	// shutting down.
+	recordBudget = 10 * time.Second
+)
+
+// lane claims and works until ctx ends.
+func (p *Pipeline) lane(ctx context.Context, c *crew) {
+	for ctx.Err() == nil {
+		p.alive(c)
+		worked, err := p.RunOnce(ctx, c.channel, c.crew)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			p.Logger.Warn("journal does not answer, will try again", slog.String("channel", string(c.channel)), slog.Any("error", err))
+			c.wait(ctx, journalPause)
+		case !worked:
+			c.wait(ctx, p.untilDue(ctx, c))
+		}
+	}
+}
+
+// RunOnce claims one due upload of the channel for the crew and takes it as far
+// as it goes without waiting. It reports whether there was one; the error is
+// the journal's, never a stage's.
+func (p *Pipeline) RunOnce(ctx context.Context, ch upload.Channel, kind Crew) (bool, error) {
+	c, ok := p.crews[crewKey{ch, kind}]
+	if !ok {
+		return false, nil
+	}
+	states := c.open()
+	if len(states) == 0 {
+		return false, nil
+	}
+	now := p.Now()
+	u, found, err := p.Journal.Claim(ctx, journal.Claim{Channel: ch, States: states, Owner: p.Owner, Lease: p.Lease, Now: now})
+	if err != nil || !found {
+		return false, err
+	}
+	c.signal() // there may be more: wake a sibling
+	for more := true; more && err == nil; {
+		u, more, err = p.step(ctx, c, u)
+	}
+	return true, err
+}
+
+// step runs one stage and records what came of it. It reports whether the lane
+// goes on with the same upload.
+func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload) (upload.Upload, bool, error) {
+	stage := c.stages[u.State]
+	outcome, fault, ended := p.runStage(ctx, stage, u)
+	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
+	defer cancel()
+	if outcome.Name() == "" { // interrupted: the row stays as it is
+		ended(u, outcome, fault)
+		return u, false, ignoreLost(p.Journal.Release(record, u))
+	}
+	after, err := p.record(record, c, u, outcome)
+	if err != nil {
+		ended(u, outcome, errors.Join(fault, err))
+		if errors.Is(err, journal.ErrLeaseLost) {
+			p.Logger.Warn("lease lost, result dropped", uploadAttrs(u, stage)...)
+			return u, false, nil
+		}
+		return u, false, err
+	}
+	ended(after, outcome, fault)
+	p.announce(stage, u, after, outcome)
+	if c.runs(after.State) && !outcome.Stays() && ctx.Err() == nil {
+		return after, true, nil
+	}
+	p.Wake(c.channel)
+	return after, false, nil
+}
+
+// record writes the outcome; where the content turns out to be another upload's
+// to deliver, the upload is held instead.
+func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o upload.Outcome) (upload.Upload, error) {
+	now := p.Now()
+	next, err := o.Apply(u, now)
+	if err != nil {
+		p.Logger.Error("stage returned an illegal outcome", slog.String("upload_id", string(u.ID)), slog.Any("error", err))
+		o = upload.Failed(upload.InternalFault, err.Error())
+		next.State = upload.StateFailed
+	}
+	keep := !o.Stays() && c.runs(next.State)
+	after, err := p.Journal.Record(ctx, u, o, now, keep)
+	if errors.Is(err, journal.ErrContentTaken) {
+		return p.Journal.Record(ctx, u, upload.Hold(p.LocalPause, upload.SameContentInFlight, ""), now, false)
+	}
+	return after, err
+}
+
+// runStage runs the stage under a renewed lease. The zero outcome means that it
+// was interrupted and nothing is to be recorded.
+func (p *Pipeline) runStage(parent context.Context, stage Stage, u upload.Upload) (upload.Outcome, error, func(upload.Upload, upload.Outcome, error)) { //nolint:revive // the error is the stage's, kept for the observer
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	p.enlist(u.ID, cancel)
+	defer p.dismiss(u.ID)
+	defer p.renewing(ctx, u, cancel)()
+	ctx, ended := p.Observer.StageBegan(ctx, u, stage.Name)
+	outcome, err := guarded(ctx, stage, u)
+	if err == nil {
+		return outcome, nil, ended
+	}
+	if ctx.Err() != nil {
+		return upload.Outcome{}, context.Cause(ctx), ended
+	}
+	fault := upload.AsFault(err)
+	p.Faulted(stage.Name, u, fault)
+	p.logFault(stage, u, fault)
+	return p.decide(u, fault), err, ended
+}
+
+// decide says what a fault does to an upload.
+func (p *Pipeline) decide(u upload.Upload, f *upload.Fault) upload.Outcome {
+	switch f.Class {
+	case upload.Permanent:
+		return upload.Failed(f.Reason, f.Detail)
+	case upload.Local:
+		return upload.Hold(p.LocalPause, f.Reason, f.Detail)
+	case upload.Refused:
+		return upload.Hold(p.LocalPause, f.Reason, f.Detail) // the channel's gate is closed meanwhile
+	default:
+		return upload.Retry(p.Backoff.Delay(u.Attempt+1, f.RetryAfter), f.Reason, f.Detail)
+	}
+}
+
+// guarded runs a stage and turns a panic into a fault.
+func guarded(ctx context.Context, stage Stage, u upload.Upload) (o upload.Outcome, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			// The panic's value may quote data: the stack says where, which is enough.
+			err = upload.PassingFault(upload.InternalFault, "panic in stage "+stage.Name, fmt.Errorf("panic (%T)\n%s", r, debug.Stack()))
+		}
+	}()
+	return stage.Run(ctx, u)
+}
+
+// renewing renews the lease until the returned function is called; it ends the
+// stage when the lease is lost.
+func (p *Pipeline) renewing(ctx context.Context, u upload.Upload, cancel context.CancelCauseFunc) (stop func()) {
+	ctx, quit := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(p.Lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := p.Journal.Renew(ctx, u, p.Now().Add(p.Lease)); errors.Is(err, journal.ErrLeaseLost) {
+				cancel(err)
+				return
+			}
+		}
+	}()
+	return func() { quit(); <-done }
+}
+
+func (p *Pipeline) enlist(id upload.ID, cancel context.CancelCauseFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running[id] = cancel
+}
+
+func (p *Pipeline) dismiss(id upload.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.running, id)
+}
+
+func (p *Pipeline) alive(c *crew) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beat[c.crewKey] = p.Now()
+}
+
+// untilDue is how long the crew can wait before something is due.
+func (p *Pipeline) untilDue(ctx context.Context, c *crew) time.Duration {
+	states := c.open()
+	if len(states) == 0 {
+		return idleLook
+	}
+	due, found, err := p.Journal.NextDue(ctx, c.channel, states)
+	if err != nil {
+		return journalPause
+	}
+	if !found {
+		return idleLook
+	}
+	return min(max(due.Sub(p.Now()), 0), idleLook)
+}
+
+// wait returns after d, or when woken, or when ctx ends.
+func (c *crew) wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-c.wake:
+	case <-timer.C:
+	}
+}
+
+func ignoreLost(err error) error {
+	if errors.Is(err, journal.ErrLeaseLost) {
+		return nil
+	}
+	return err
+}

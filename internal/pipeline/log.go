@@ -1,0 +1,46 @@
+package pipeline
+
+import (
+	"log/slog"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// announce tells the outside of a recorded outcome.
+func (p *Pipeline) announce(stage Stage, before, after upload.Upload, o upload.Outcome) {
+	if before.State != after.State {
+		attrs := append(uploadAttrs(after, stage), slog.String("from", string(before.State)), slog.String("state", string(after.State)))
+		if after.Verdict != "" {
+			attrs = append(attrs, slog.String("verdict", string(after.Verdict)))
+		}
+		if after.Reason != "" {
+			attrs = append(attrs, slog.String("reason", string(after.Reason)))
+		}
+		p.Logger.Info("upload moved on", attrs...)
+	} else if o.Reason() != before.Reason {
+		p.Logger.Debug("upload waits", append(uploadAttrs(after, stage), slog.String("reason", string(o.Reason())))...)
+	}
+	p.Recorded(stage.Name, before, after)
+}
+
+// logFault tells of a fault: once an upload and reason at warn level, repeated
+// tries at debug level, what needs a human at error level.
+func (p *Pipeline) logFault(stage Stage, u upload.Upload, f *upload.Fault) {
+	attrs := append(uploadAttrs(u, stage), slog.String("reason", string(f.Reason)), slog.String("class", f.Class.String()), slog.Any("error", f))
+	switch {
+	case f.Class == upload.Permanent, f.Reason == upload.InternalFault:
+		p.Logger.Error("stage failed", attrs...)
+	case u.Reason == f.Reason:
+		p.Logger.Debug("stage still fails", attrs...)
+	default:
+		p.Logger.Warn("stage failed, will try again", attrs...)
+	}
+}
+
+func uploadAttrs(u upload.Upload, stage Stage) []any {
+	return []any{
+		slog.String("upload_id", string(u.ID)), slog.String("channel", string(u.Channel)), slog.String("kind", string(u.Kind)),
+		slog.String("filename", u.Filename), slog.String("stage", stage.Name), slog.Int("attempt", u.Attempt),
+		slog.String("trace_id", u.TraceID),
+	}
+}
