@@ -1,0 +1,64 @@
+# hqms-sidecar — `make` or `make help` lists what can be done here.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/hqms-sidecar/hqms-sidecar/internal/app.Version=$(VERSION)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+TOOLS   := go tool -modfile=tools/go.mod
+LINT    := bin/tools/golangci-lint
+SOURCES := $(shell find cmd internal api -name '*.go' -o -name '*.csv' -o -name '*.json' -o -name '*.sql' -o -name '*.html' 2>/dev/null) go.mod go.sum openapi.yaml
+
+.PHONY: help build run demo test test-short lint generate verify bench image clean
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: bin/hqms-sidecar bin/hqms-sandbox ## both binaries into bin/
+
+bin/hqms-sidecar: $(SOURCES)
+	$(GOBUILD) -o $@ ./cmd/hqms-sidecar
+
+bin/hqms-sandbox: $(SOURCES)
+	$(GOBUILD) -o $@ ./cmd/hqms-sandbox
+
+demo: build ## sandbox, sidecar and exporter: every feed to its verdict, then a table, then the end
+	bin/hqms-sandbox demo -sidecar bin/hqms-sidecar
+
+run: build ## the same, but it stays up to be looked at (Ctrl-C ends it)
+	bin/hqms-sandbox demo -sidecar bin/hqms-sidecar -stay
+
+test: build ## everything: unit, property, conformance, black box of the built binaries
+	HQMS_E2E_BIN=$(CURDIR)/bin go test ./...
+
+test-race: build ## the same under the race detector
+	HQMS_E2E_BIN=$(CURDIR)/bin go test -race -timeout 20m ./...
+
+$(LINT): tools/go.mod
+	@mkdir -p $(@D)
+	CGO_ENABLED=0 go build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+lint: $(LINT) ## go vet and golangci-lint
+	go vet ./...
+	$(LINT) run ./...
+
+generate: ## API code, configuration and rule tables from their sources
+	go generate ./...
+
+verify: generate ## what is generated is what is committed; go.mod is tidy
+	go mod tidy
+	go mod verify
+	git diff --exit-code -- . ':!tools'
+
+vuln: ## known vulnerabilities (needs its online database)
+	$(TOOLS) govulncheck ./...
+
+bench: build ## figures, as ratios against yardsticks in the same run
+	go test -run '^$$' -bench . -benchtime 1x ./internal/... | tee bench.out
+	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_BENCH=1 go test -run TestBench -count 1 -v -timeout 30m ./internal/e2e
+
+image: ## the container image
+	docker build --build-arg VERSION=$(VERSION) -t hqms-sidecar:$(VERSION) .
+
+clean: ## remove what was built
+	rm -rf bin dist demo-data bench.out
