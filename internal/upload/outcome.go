@@ -45,6 +45,13 @@ func (o Outcome) Detail() string { return o.detail }
 // Stays reports whether the upload stays in its state.
 func (o Outcome) Stays() bool { return o.to == "" }
 
+// After gives the same outcome with a pause: the upload is not worked on before
+// d has gone by. A pause the outcome has already is never shortened.
+func (o Outcome) After(d time.Duration) Outcome {
+	o.after = max(o.after, d)
+	return o
+}
+
 // Apply gives the upload as it is after the outcome, at now. It fails with
 // ErrIllegalTransition when the outcome does not start from u's state.
 func (o Outcome) Apply(u Upload, now time.Time) (Upload, error) {
