@@ -1,0 +1,184 @@
+package transmit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// Gate is a channel's gate: it knows whether a delivery may begin now.
+type Gate interface {
+	// Ready is nil, or *upload.Closed.
+	Ready(ctx context.Context) error
+	// Admit runs ask when the credentials may be tried now, one at a time
+	// while they are unproven, and learns from how it ended. It returns what
+	// ask returned, or *upload.Closed.
+	Admit(ctx context.Context, ask func(context.Context) error) error
+	// Heard tells how another call to the server ended.
+	Heard(ctx context.Context, err error)
+}
+
+// Spool holds the packed copies.
+type Spool interface {
+	// Open opens the packed copy of u and gives its size. A copy that is
+	// missing or damaged is a fault of reason SpoolLost.
+	Open(u upload.Upload) (io.ReadSeekCloser, int64, error)
+}
+
+// Tickets makes tickets durable.
+type Tickets interface {
+	// KeepTicket returns when t is durable as u's ticket, under u's fence.
+	KeepTicket(ctx context.Context, u upload.Upload, t upload.Ticket, now time.Time) error
+}
+
+// Channel is what the stage needs of one channel.
+type Channel struct {
+	Protocol Protocol
+	Gate     Gate
+	Coding   Coding
+}
+
+// Options are the stage's surroundings. Progress and Now may be nil.
+type Options struct {
+	Channels map[upload.Channel]Channel
+	Spool    Spool
+	Tickets  Tickets
+	// Backoff gives the pause after a body that was broken off.
+	Backoff upload.Backoff
+	// FirstPoll is how long after the sending the verdict is first asked for.
+	FirstPoll time.Duration
+	// Progress is told how far an upload's body got.
+	Progress func(u upload.Upload, sent int64)
+	Logger   *slog.Logger
+	Now      func() time.Time
+}
+
+// Stage takes packed uploads to the server. Its Run may be called concurrently.
+type Stage struct{ o Options }
+
+// New makes the stage.
+func New(o Options) *Stage {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Stage{o: o}
+}
+
+// Run delivers one packed upload. See the package comment for its ends.
+func (s *Stage) Run(ctx context.Context, u upload.Upload) (upload.Outcome, error) {
+	ch, ok := s.o.Channels[u.Channel]
+	if !ok {
+		return upload.Outcome{}, upload.LocalFaultOf(upload.LocalFault, "this channel is not switched on", nil)
+	}
+	if !u.Ticket.IsZero() && u.Ticket.Fate != upload.Broken {
+		// A crash or a lost answer: the bytes may be there. Confirm asks.
+		t := u.Ticket
+		t.Fate = upload.Maybe
+		return upload.Sent(t, upload.AnswerLost).After(s.o.FirstPoll), nil
+	}
+	outcome, err := s.deliver(ctx, u, ch)
+	if c, ok := errors.AsType[*upload.Closed](err); ok {
+		return upload.Hold(c.For, c.Reason, c.Detail), nil
+	}
+	return outcome, err
+}
+
+func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (upload.Outcome, error) {
+	if err := ch.Gate.Ready(ctx); err != nil {
+		return upload.Outcome{}, err
+	}
+	if !u.Ticket.IsZero() {
+		arrived, err := ch.Protocol.Arrived(ctx, u.Ticket)
+		ch.Gate.Heard(ctx, err)
+		if err != nil {
+			return upload.Outcome{}, fmt.Errorf("ask about the broken upload: %w", err)
+		}
+		if arrived {
+			t := u.Ticket
+			t.Fate = upload.Maybe
+			return upload.Sent(t, upload.ServerWorking).After(s.o.FirstPoll), nil
+		}
+	}
+	body, size, err := s.o.Spool.Open(u)
+	if err != nil {
+		if f, ok := errors.AsType[*upload.Fault](err); ok && f.Reason == upload.SpoolLost {
+			return upload.Resettled(upload.SpoolLost), nil
+		}
+		return upload.Outcome{}, fmt.Errorf("open the packed copy: %w", err)
+	}
+	defer func() { _ = body.Close() }() // read only: closing cannot lose anything
+	d := Delivery{Upload: u, Coding: ch.Coding}
+	t, err := s.admit(ctx, d, ch)
+	if err != nil {
+		return upload.Outcome{}, err
+	}
+	sending, err := ch.Protocol.Send(ctx, d, t, Body{ReadSeeker: body, Size: size}, s.progress(u))
+	if err != nil {
+		return upload.Outcome{}, fmt.Errorf("send: %w", err)
+	}
+	if sending.Cause != nil {
+		ch.Gate.Heard(ctx, sending.Cause)
+	} else {
+		ch.Gate.Heard(ctx, nil)
+	}
+	return s.sent(u, sending), nil
+}
+
+// admit asks for a ticket and makes it durable.
+func (s *Stage) admit(ctx context.Context, d Delivery, ch Channel) (upload.Ticket, error) {
+	var t upload.Ticket
+	err := ch.Gate.Admit(ctx, func(ctx context.Context) error {
+		var err error
+		t, err = ch.Protocol.Admit(ctx, d)
+		return err
+	})
+	if err != nil {
+		return t, fmt.Errorf("ask for a ticket: %w", err)
+	}
+	if err := s.o.Tickets.KeepTicket(ctx, d.Upload, t, s.o.Now()); err != nil {
+		if _, ok := errors.AsType[*upload.Fault](err); ok {
+			return t, fmt.Errorf("keep the ticket: %w", err)
+		}
+		return t, upload.LocalFaultOf(upload.JournalUnavailable, "keep the ticket", err)
+	}
+	return t, nil
+}
+
+func (s *Stage) sent(u upload.Upload, x Sending) upload.Outcome {
+	if x.Refused != nil {
+		return upload.Decided(upload.Rejected, upload.UploadRefused, x.Refused)
+	}
+	var (
+		reason = upload.UploadBroken
+		detail string
+		wish   time.Duration
+	)
+	if x.Cause != nil {
+		reason, detail, wish = x.Cause.Reason, x.Cause.Detail, x.Cause.RetryAfter
+	}
+	switch x.Ticket.Fate {
+	case upload.Answered:
+		return upload.Sent(x.Ticket, "").After(s.o.FirstPoll)
+	case upload.Broken:
+		return upload.BrokenOff(x.Ticket, s.o.Backoff.Delay(u.Attempt+1, wish), reason, detail)
+	default: // Maybe; a protocol that left it Untouched is read the same careful way
+		s.o.Logger.Warn("upload went out but the answer did not come", "upload", u.ID, "reason", reason)
+		x.Ticket.Fate = upload.Maybe
+		return upload.Sent(x.Ticket, upload.AnswerLost).After(max(s.o.FirstPoll, wish))
+	}
+}
+
+func (s *Stage) progress(u upload.Upload) Progress {
+	if s.o.Progress == nil {
+		return nil
+	}
+	return func(sent int64) { s.o.Progress(u, sent) }
+}
