@@ -1,0 +1,120 @@
+package durable
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// This file holds all that depends on the operating system.
+
+func identityOf(info os.FileInfo) upload.Identity {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return upload.Identity{Size: info.Size(), ModTime: info.ModTime().UnixNano()}
+	}
+	return upload.Identity{
+		Inode: st.Ino, Size: st.Size,
+		ModTime: unix.TimespecToNsec(unix.Timespec(st.Mtim)), ChangeTime: unix.TimespecToNsec(unix.Timespec(st.Ctim)),
+	}
+}
+
+// uninterrupted repeats a call that a signal broke off; FUSE and NFS do so.
+func uninterrupted(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// openAt opens name in dir, never through a symbolic link and never waiting for
+// the other end of a FIFO.
+func openAt(dir *os.File, name string, flags int, mode uint32) (*os.File, error) {
+	fd := -1
+	err := uninterrupted(func() (err error) {
+		fd, err = unix.Openat(int(dir.Fd()), name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, mode)
+		return err
+	})
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EISDIR) {
+		return nil, ErrNotRegular
+	}
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		_ = unix.Close(fd)
+		if err == nil {
+			err = ErrNotRegular
+		}
+		return nil, err
+	}
+	_ = unix.SetNonblock(fd, false) // means nothing for a regular file, but misleads package os
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+func renameAt(from *os.File, name string, to *os.File, target string) error {
+	return uninterrupted(func() error { return unix.Renameat(int(from.Fd()), name, int(to.Fd()), target) })
+}
+
+func renameNoReplaceAt(from *os.File, name string, to *os.File, target string) error {
+	return uninterrupted(func() error {
+		return unix.Renameat2(int(from.Fd()), name, int(to.Fd()), target, unix.RENAME_NOREPLACE)
+	})
+}
+
+// unsupported tells an operation that the file system does not know from one that failed.
+func unsupported(err error) bool {
+	return errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP)
+}
+
+func linkAt(from *os.File, name string, to *os.File, target string) error {
+	return uninterrupted(func() error { return unix.Linkat(int(from.Fd()), name, int(to.Fd()), target, 0) })
+}
+
+func unlinkAt(dir *os.File, name string, directory bool) error {
+	flags := 0
+	if directory {
+		flags = unix.AT_REMOVEDIR
+	}
+	return uninterrupted(func() error { return unix.Unlinkat(int(dir.Fd()), name, flags) })
+}
+
+// sameFile reports whether both names are one file, of whatever type.
+func sameFile(from *os.File, name string, to *os.File, target string) bool {
+	var a, b unix.Stat_t
+	if unix.Fstatat(int(from.Fd()), name, &a, unix.AT_SYMLINK_NOFOLLOW) != nil ||
+		unix.Fstatat(int(to.Fd()), target, &b, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return false
+	}
+	return a.Dev == b.Dev && a.Ino == b.Ino
+}
+
+// syncDirectory syncs an open directory. File systems that cannot (some FUSE
+// and SMB mounts) say EINVAL; there is nothing more one could do there.
+func syncDirectory(f *os.File) error {
+	err := f.Sync()
+	if unsupported(err) {
+		return nil
+	}
+	return err
+}
+
+func setTimes(f *os.File, mtime time.Time) error {
+	t := unix.NsecToTimeval(mtime.UnixNano())
+	return unix.Futimes(int(f.Fd()), []unix.Timeval{t, t})
+}
+
+func freeBytes(f *os.File) (int64, error) {
+	var st unix.Statfs_t
+	if err := uninterrupted(func() error { return unix.Fstatfs(int(f.Fd()), &st) }); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * st.Bsize, nil //nolint:gosec // no file system has 2⁶³ blocks
+}
