@@ -73,7 +73,7 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload) (upload.U
 		ended(u, outcome, fault)
 		return u, false, ignoreLost(p.Journal.Release(record, u))
 	}
-	after, err := p.record(record, c, u, outcome)
+	after, outcome, err := p.record(record, c, u, outcome)
 	if err != nil {
 		ended(u, outcome, errors.Join(fault, err))
 		if errors.Is(err, journal.ErrLeaseLost) {
@@ -91,9 +91,9 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload) (upload.U
 	return after, false, nil
 }
 
-// record writes the outcome; where the content turns out to be another upload's
-// to deliver, the upload is held instead.
-func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o upload.Outcome) (upload.Upload, error) {
+// record writes the outcome and gives the one that was written: where the content
+// turns out to be another upload's to deliver, the upload is held instead.
+func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o upload.Outcome) (upload.Upload, upload.Outcome, error) {
 	now := p.Now()
 	next, err := o.Apply(u, now)
 	if err != nil {
@@ -104,9 +104,10 @@ func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o uploa
 	keep := !o.Stays() && c.runs(next.State)
 	after, err := p.Journal.Record(ctx, u, o, now, keep)
 	if errors.Is(err, journal.ErrContentTaken) {
-		return p.Journal.Record(ctx, u, upload.Hold(p.LocalPause, upload.SameContentInFlight, ""), now, false)
+		o = upload.Hold(p.LocalPause, upload.SameContentInFlight, "")
+		after, err = p.Journal.Record(ctx, u, o, now, false)
 	}
-	return after, err
+	return after, o, err
 }
 
 // runStage runs the stage under a renewed lease. The zero outcome means that it
