@@ -1,0 +1,163 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// overdue is how long a retried upload lets fresh ones pass before it is their
+// equal: a stream of new files must not starve it.
+const overdue = time.Minute
+
+// Claim asks for work.
+type Claim struct {
+	Channel upload.Channel
+	States  []upload.State // the states the claimer can go on from
+	Owner   string         // who claims: unique per process
+	Lease   time.Duration
+	Now     time.Time
+}
+
+// Claim gives the next due upload under a lease, its fence raised: among those
+// without a lease, or whose lease has run out, the fresh before the retried
+// (unless these are overdue by a minute), then the oldest. False: there is none.
+func (j *Journal) Claim(ctx context.Context, c Claim) (upload.Upload, bool, error) {
+	const op = "claim"
+	if err := j.begin(op); err != nil {
+		return upload.Upload{}, false, err
+	}
+	if len(c.States) == 0 {
+		return upload.Upload{}, false, nil
+	}
+	var u upload.Upload
+	err := j.transact(ctx, func(t txn) error {
+		seq, err := j.nextClaim(ctx, t, c)
+		if err != nil {
+			return err
+		}
+		return t.row(ctx, `UPDATE uploads SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE seq = ?
+			RETURNING fence, `+j.columns, c.Owner, at(c.Now.Add(c.Lease)), seq).Scan(append([]any{&u.Fence}, refs(&u)...)...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return upload.Upload{}, false, nil
+	}
+	if err != nil {
+		return upload.Upload{}, false, j.fail(op, err)
+	}
+	return u, true, nil
+}
+
+func (j *Journal) nextClaim(ctx context.Context, t txn, c Claim) (int64, error) {
+	w := where{}
+	w.add(isOpen())
+	w.add(`channel = ?`, c.Channel)
+	oneOf(&w, `state`, c.States)
+	w.add(`next_attempt_at <= ?`, at(c.Now))
+	w.add(`(lease_until IS NULL OR lease_until <= ?)`, at(c.Now))
+	first := w.and(`(attempt = 0 OR next_attempt_at <= ?)`, at(c.Now.Add(-overdue)))
+
+	var seq int64
+	const order = ` ORDER BY spotted_at, seq LIMIT 1`
+	err := t.row(ctx, `SELECT seq FROM uploads`+first.sql()+order+j.store.Dialect.SkipLocked, first.args...).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = t.row(ctx, `SELECT seq FROM uploads`+w.sql()+order+j.store.Dialect.SkipLocked, w.args...).Scan(&seq)
+	}
+	return seq, err
+}
+
+// NextDue is the earliest moment at which an upload in one of the states can be
+// claimed, the ends of leases included; it may be past. False: there is none.
+func (j *Journal) NextDue(ctx context.Context, ch upload.Channel, states []upload.State) (time.Time, bool, error) {
+	const op = "next due"
+	if err := j.begin(op); err != nil {
+		return time.Time{}, false, err
+	}
+	if len(states) == 0 {
+		return time.Time{}, false, nil
+	}
+	w := where{}
+	w.add(isOpen())
+	w.add(`channel = ?`, ch)
+	oneOf(&w, `state`, states)
+	var due time.Time
+	err := j.row(ctx, `SELECT min(CASE WHEN lease_until > next_attempt_at THEN lease_until ELSE next_attempt_at END) FROM uploads`+w.sql(),
+		w.args...).Scan(nanos{&due})
+	return due, !due.IsZero(), j.fail(op, err)
+}
+
+// Renew prolongs the lease under which u was claimed.
+func (j *Journal) Renew(ctx context.Context, u upload.Upload, until time.Time) error {
+	return j.leased(ctx, "renew", `UPDATE uploads SET lease_until = ?`+heldBy, at(until), u.ID, u.Fence)
+}
+
+// Release gives up the lease under which u was claimed; the row stays as it is.
+func (j *Journal) Release(ctx context.Context, u upload.Upload) error {
+	err := j.leased(ctx, "release", `UPDATE uploads SET lease_owner = NULL, lease_until = NULL`+heldBy, u.ID, u.Fence)
+	if err == nil {
+		j.notify()
+	}
+	return err
+}
+
+// heldBy is the guard of whoever holds a lease: its id and fence.
+const heldBy = ` WHERE id = ? AND fence = ? AND lease_owner IS NOT NULL`
+
+func (j *Journal) leased(ctx context.Context, op, query string, args ...any) error {
+	if err := j.begin(op); err != nil {
+		return err
+	}
+	return j.fail(op, j.transact(ctx, func(t txn) error {
+		n, err := t.exec(ctx, query, args...)
+		if err == nil && n == 0 {
+			err = ErrLeaseLost
+		}
+		return err
+	}))
+}
+
+// Touch makes an open upload due now; one that is not open is left alone.
+func (j *Journal) Touch(ctx context.Context, id upload.ID, now time.Time) error {
+	w := where{}
+	w.add(`id = ?`, id)
+	_, err := j.wake(ctx, "touch", w, now)
+	return err
+}
+
+// TouchFile is Touch by channel and file name.
+func (j *Journal) TouchFile(ctx context.Context, ch upload.Channel, filename string, now time.Time) error {
+	w := where{}
+	w.add(`channel = ?`, ch)
+	w.add(`filename = ?`, filename)
+	_, err := j.wake(ctx, "touch file", w, now)
+	return err
+}
+
+// WakeRetries makes the channel's uploads that wait for one of the reasons due
+// now, e.g. when the server is back; without reasons, all that wait. It gives
+// their number.
+func (j *Journal) WakeRetries(ctx context.Context, ch upload.Channel, now time.Time, reasons ...upload.Reason) (int64, error) {
+	w := where{}
+	w.add(`channel = ?`, ch)
+	oneOf(&w, `reason`, reasons)
+	return j.wake(ctx, "wake retries", w, now)
+}
+
+func (j *Journal) wake(ctx context.Context, op string, w where, now time.Time) (woken int64, err error) {
+	if err := j.begin(op); err != nil {
+		return 0, err
+	}
+	w.add(isOpen())
+	w.add(`next_attempt_at > ?`, at(now))
+	err = j.transact(ctx, func(t txn) error {
+		woken, err = t.exec(ctx, `UPDATE uploads SET next_attempt_at = ?`+w.sql(), append([]any{at(now)}, w.args...)...)
+		return err
+	})
+	if err == nil && woken > 0 {
+		j.notify()
+	}
+	return woken, j.fail(op, err)
+}

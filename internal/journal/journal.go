@@ -1,0 +1,211 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// What callers tell apart.
+var (
+	// ErrNotFound: there is no such upload.
+	ErrNotFound = errors.New("no such upload")
+	// ErrLeaseLost: the lease under which the copy was claimed is no longer
+	// held, or the row has moved on; nothing was written.
+	ErrLeaseLost = errors.New("lease lost")
+	// ErrContentTaken: another upload holds the right to deliver this content,
+	// or has delivered it; nothing was written.
+	ErrContentTaken = errors.New("content is held by another upload")
+	// ErrConflict: another upload of the same file is open; nothing was written.
+	ErrConflict = errors.New("another upload of this file is open")
+	// ErrDamaged: the database's content is broken.
+	ErrDamaged = errors.New("journal is damaged")
+	// ErrInUse: another process works on the same state.
+	ErrInUse = errors.New("journal is in use by another process")
+	// ErrTooNew: a newer release wrote the journal; this one does not know its schema.
+	ErrTooNew = errors.New("journal was written by a newer release")
+	// ErrBadCursor: the cursor was not made by List.
+	ErrBadCursor = errors.New("cursor is not valid")
+)
+
+// Options change how a Journal behaves. The zero value is for production.
+type Options struct {
+	// Hook is called before each operation with its name ("spot", "claim",
+	// "record settled", "act cancelled", …); its error is returned instead of
+	// doing the operation. It is there so that a test can make exactly one fail
+	// or end the process at it. It must be safe for concurrent use.
+	Hook func(op string) error
+}
+
+// Journal is the durable record. It is safe for concurrent use. Who opened it
+// closes it.
+type Journal struct {
+	store   Store
+	hook    func(op string) error
+	columns string // of uploads, in the order of columns()
+	watchers
+}
+
+// New makes a journal of a store whose schema is up to date, and owns the store
+// from then on (also if it fails).
+func New(ctx context.Context, s Store, o Options) (*Journal, error) {
+	if s.Dialect.Rebind == nil {
+		s.Dialect.Rebind = func(q string) string { return q }
+	}
+	if o.Hook == nil {
+		o.Hook = func(string) error { return nil }
+	}
+	j := &Journal{store: s, hook: o.Hook, columns: columnNames()}
+	if err := j.syncReasons(ctx); err != nil {
+		return nil, errors.Join(j.fail("open journal", err), j.Close())
+	}
+	return j, nil
+}
+
+// Close ends all use. Operations under way are waited for by the caller.
+func (j *Journal) Close() error {
+	err := j.store.Read.Close()
+	if j.store.Write != j.store.Read {
+		err = errors.Join(err, j.store.Write.Close())
+	}
+	if j.store.Release != nil {
+		err = errors.Join(err, j.store.Release())
+	}
+	if err != nil {
+		return fmt.Errorf("close journal: %w", err)
+	}
+	return nil
+}
+
+// DB is the writing pool, for backups and for tests that try to break the law.
+func (j *Journal) DB() *sql.DB { return j.store.Write }
+
+// Verify reads the whole database for damage, beside normal work; it returns
+// ErrDamaged with the first findings. With millions of rows it takes seconds:
+// the check at the start is bounded, this one is not.
+func (j *Journal) Verify(ctx context.Context) error {
+	const op = "verify journal"
+	if err := j.begin(op); err != nil {
+		return err
+	}
+	if j.store.Dialect.Verify == nil {
+		return nil
+	}
+	return j.fail(op, j.store.Dialect.Verify(ctx, j.store.Read))
+}
+
+// begin names an operation to the hook.
+func (j *Journal) begin(op string) error {
+	if err := j.hook(op); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return nil
+}
+
+// fail gives an error its operation and, where the driver tells, its class.
+func (j *Journal) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch j.store.Dialect.Classify(err) {
+	case Damaged:
+		if errors.Is(err, ErrDamaged) {
+			break
+		}
+		return fmt.Errorf("%s: %w: %w", op, ErrDamaged, err)
+	case Full:
+		return fmt.Errorf("%s: %w", op, upload.LocalFaultOf(upload.DiskFull, "", err))
+	case Unavailable:
+		return fmt.Errorf("%s: %w", op, upload.LocalFaultOf(upload.JournalUnavailable, "", err))
+	case Other, NotUnique:
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
+
+// transact runs do in one transaction: all of it is durable when transact
+// returns nil, none of it otherwise.
+func (j *Journal) transact(ctx context.Context, do func(t txn) error) error {
+	tx, err := j.store.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	if err := do(txn{tx, j.store.Dialect}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// txn is a transaction that takes queries with ? placeholders.
+type txn struct {
+	tx *sql.Tx
+	d  Dialect
+}
+
+// exec gives the number of rows changed.
+func (t txn) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	r, err := t.tx.ExecContext(ctx, t.d.Rebind(query), args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+func (t txn) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.tx.QueryRowContext(ctx, t.d.Rebind(query), args...)
+}
+
+// row reads one row outside of any transaction.
+func (j *Journal) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return j.store.Read.QueryRowContext(ctx, j.store.Dialect.Rebind(query), args...)
+}
+
+// collect reads all rows of a query; refs gives the destinations of a row in v.
+func collect[T any](ctx context.Context, j *Journal, refs func(v *T) []any, query string, args ...any) ([]T, error) {
+	rows, err := j.store.Read.QueryContext(ctx, j.store.Dialect.Rebind(query), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []T
+	for rows.Next() {
+		var v T
+		if err := rows.Scan(refs(&v)...); err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// syncReasons makes the closed set of reasons known to the database, which
+// refuses any other. Reasons are only ever added, so that a release can be
+// rolled back.
+func (j *Journal) syncReasons(ctx context.Context) error {
+	known, err := collect(ctx, j, func(s *string) []any { return []any{s} }, `SELECT reason FROM reasons`)
+	if err != nil {
+		return err
+	}
+	have := map[string]bool{}
+	for _, r := range known {
+		have[r] = true
+	}
+	var missing []any
+	for _, r := range append(upload.Reasons(), "") {
+		if !have[string(r)] {
+			missing = append(missing, string(r))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	values := strings.TrimSuffix(strings.Repeat("(?),", len(missing)), ",")
+	return j.transact(ctx, func(t txn) error {
+		_, err := t.exec(ctx, `INSERT INTO reasons (reason) VALUES `+values+` ON CONFLICT DO NOTHING`, missing...)
+		return err
+	})
+}

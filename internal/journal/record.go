@@ -1,0 +1,208 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// Record applies a stage's outcome to the upload it claimed, and makes row,
+// event, findings, ticket's fate and adoption durable at once. It applies it to
+// the row as it is now (a ticket kept meanwhile stays), guarded by id, fence and
+// state: a miss is ErrLeaseLost. With keep the lease stays for the next stage
+// (unless nothing follows), and the copy returned carries its fence; without, it
+// is given up.
+//
+// ErrContentTaken: another upload holds or delivered the content; ErrConflict:
+// another upload of the file is open; upload.ErrIllegalTransition: the outcome
+// does not fit. In each case nothing was written and the lease is still held.
+func (j *Journal) Record(ctx context.Context, u upload.Upload, o upload.Outcome, now time.Time, keep bool) (upload.Upload, error) {
+	return j.change(ctx, step{
+		op: "record " + o.Name(), id: u.ID, outcome: o, now: now, keep: keep,
+		guard: func(r held) error {
+			if r.fence != u.Fence || !r.leased || r.State != u.State {
+				return ErrLeaseLost
+			}
+			return nil
+		},
+	})
+}
+
+// Act applies an operator's outcome, whoever holds the upload: the lease is
+// taken away and the fence raised, so that a running stage can record nothing
+// more. Errors are those of Record, but ErrNotFound in place of ErrLeaseLost.
+func (j *Journal) Act(ctx context.Context, id upload.ID, o upload.Outcome, now time.Time) (upload.Upload, error) {
+	return j.change(ctx, step{
+		op: "act " + o.Name(), id: id, outcome: o, now: now, seize: true,
+		guard: func(held) error { return nil },
+	})
+}
+
+// held is a row with its lease.
+type held struct {
+	upload.Upload
+	fence  int64
+	leased bool
+}
+
+// step is one change of one upload.
+type step struct {
+	op      string
+	id      upload.ID
+	outcome upload.Outcome
+	now     time.Time
+	keep    bool // the lease stays
+	seize   bool // the lease is taken from whoever holds it
+	guard   func(r held) error
+}
+
+func (j *Journal) change(ctx context.Context, s step) (upload.Upload, error) {
+	if err := j.begin(s.op); err != nil {
+		return upload.Upload{}, err
+	}
+	var after upload.Upload
+	err := j.transact(ctx, func(t txn) error {
+		before, err := j.load(ctx, t, s.id)
+		switch {
+		case errors.Is(err, sql.ErrNoRows) && s.seize:
+			return ErrNotFound
+		case errors.Is(err, sql.ErrNoRows):
+			return ErrLeaseLost
+		case err != nil:
+			return err
+		}
+		if err := s.guard(before); err != nil {
+			return err
+		}
+		if after, err = s.outcome.Apply(before.Upload, s.now); err != nil {
+			return err
+		}
+		after = stored(after)
+		return s.write(ctx, t, before, &after)
+	})
+	if err != nil {
+		if j.trouble(err) == NotUnique {
+			err = j.whichUnique(ctx, after, err)
+		}
+		return upload.Upload{}, j.fail(s.op, err)
+	}
+	j.notify()
+	return after, nil
+}
+
+// load reads a row that is about to change.
+func (j *Journal) load(ctx context.Context, t txn, id upload.ID) (held, error) {
+	var r held
+	err := t.row(ctx, `SELECT fence, lease_owner IS NOT NULL, `+j.columns+` FROM uploads WHERE id = ?`+j.store.Dialect.ForUpdate, id).
+		Scan(append([]any{&r.fence, &r.leased}, refs(&r.Upload)...)...)
+	return r, err
+}
+
+// write makes the step durable, and gives after its fence.
+func (s step) write(ctx context.Context, t txn, before held, after *upload.Upload) error {
+	if err := s.adopt(ctx, t, *after); err != nil {
+		return err
+	}
+	set, args, err := differences(&before.Upload, after)
+	if err != nil {
+		return err
+	}
+	keep := s.keep && after.State.Open()
+	if !keep {
+		set = append(set, "lease_owner = NULL", "lease_until = NULL")
+	}
+	if s.seize {
+		set = append(set, "fence = fence + 1")
+	}
+	if keep {
+		after.Fence = before.fence
+	}
+	if len(set) > 0 {
+		n, err := t.exec(ctx, `UPDATE uploads SET `+strings.Join(set, ", ")+` WHERE id = ? AND fence = ? AND state = ?`,
+			append(args, s.id, before.fence, before.State)...)
+		if err != nil {
+			return fmt.Errorf("update upload: %w", err)
+		}
+		if n != 1 {
+			return ErrLeaseLost
+		}
+	}
+	return s.attend(ctx, t, before.Upload, *after)
+}
+
+// attend writes what goes with the row.
+func (s step) attend(ctx context.Context, t txn, before, after upload.Upload) error {
+	if after.ContentKey != "" && after.ContentKey != before.ContentKey {
+		if err := notDelivered(ctx, t, after); err != nil {
+			return err
+		}
+	}
+	if f := s.outcome.Findings(); f != nil {
+		if err := replaceFindings(ctx, t, s.id, f); err != nil {
+			return err
+		}
+	}
+	if after.Ticket != before.Ticket && !after.Ticket.IsZero() {
+		if err := noteFate(ctx, t, after); err != nil {
+			return err
+		}
+	}
+	if after.Verdict == upload.Accepted && before.Verdict != upload.Accepted {
+		if err := noteAccepted(ctx, t, after); err != nil {
+			return err
+		}
+	}
+	if s.repeats(before) {
+		return nil
+	}
+	return addEvent(ctx, t, upload.Event{
+		UploadID: after.ID, Channel: after.Channel, At: after.UpdatedAt, Name: s.outcome.Name(),
+		From: before.State, To: after.State, Verdict: after.Verdict, Reason: after.Reason, Detail: after.Detail, Attempt: after.Attempt,
+	})
+}
+
+// repeats reports whether the step is the same waiting as before.
+func (s step) repeats(before upload.Upload) bool {
+	waiting := s.outcome.Name() == "hold" || s.outcome.Name() == "polled"
+	return waiting && s.outcome.Reason() == before.Reason
+}
+
+// adopt takes the content from the upload that gave it up. If that one has been
+// taken up again meanwhile, the content is its own still.
+func (s step) adopt(ctx context.Context, t txn, after upload.Upload) error {
+	if s.outcome.Adopts() == "" {
+		return nil
+	}
+	n, err := t.exec(ctx, `UPDATE uploads SET content_key = NULL WHERE id = ? AND channel = ? AND content_key = ?
+		AND (verdict = 'unresolved' OR (state IN ('failed', 'cancelled') AND verdict NOT IN ('accepted', 'duplicate', 'partially_accepted')))`,
+		s.outcome.Adopts(), after.Channel, after.ContentKey)
+	if err == nil && n == 0 {
+		err = ErrContentTaken
+	}
+	return err
+}
+
+// whichUnique says which law a refused row would have broken.
+func (j *Journal) whichUnique(ctx context.Context, after upload.Upload, cause error) error {
+	if after.ContentKey != "" {
+		_, taken, err := j.holder(ctx, after.Channel, after.ContentKey, after.ID)
+		if err != nil {
+			return errors.Join(cause, err)
+		}
+		if taken {
+			return ErrContentTaken
+		}
+	}
+	if after.State.Open() {
+		other, err := j.latest(ctx, j.row, after.Channel, after.Filename, ` AND `+isOpen())
+		if err == nil && other.ID != after.ID {
+			return ErrConflict
+		}
+	}
+	return cause
+}

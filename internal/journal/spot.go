@@ -1,0 +1,152 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// Spot takes note of a file seen in a watched directory. While an upload of
+// that name is open, nothing begins (Underway); where the latest one dealt with
+// this very content and left it in place, nothing begins either unless the
+// sighting is forced (Known); else a new upload begins (Began), due at once. The
+// upload concerned is returned. It may be repeated at will.
+func (j *Journal) Spot(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
+	const op = "spot"
+	if err := j.begin(op); err != nil {
+		return upload.Upload{}, "", err
+	}
+	// Most sightings are of files known for long: look before taking the writer.
+	u, spotting, err := j.foretell(ctx, j.row, s)
+	if err == nil && spotting == upload.Began {
+		u, spotting, err = j.startUpload(ctx, s)
+		if j.trouble(err) == NotUnique { // another process was faster
+			u, spotting, err = j.foretell(ctx, j.row, s)
+		}
+	}
+	return u, spotting, j.fail(op, err)
+}
+
+// Foretell says what Spot would say, and changes nothing. The upload is zero
+// where one would begin.
+func (j *Journal) Foretell(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
+	const op = "foretell"
+	if err := j.begin(op); err != nil {
+		return upload.Upload{}, "", err
+	}
+	u, spotting, err := j.foretell(ctx, j.row, s)
+	return u, spotting, j.fail(op, err)
+}
+
+// Latest is the latest upload of a file name, or ErrNotFound.
+func (j *Journal) Latest(ctx context.Context, ch upload.Channel, filename string) (upload.Upload, error) {
+	const op = "latest upload of file"
+	if err := j.begin(op); err != nil {
+		return upload.Upload{}, err
+	}
+	u, err := j.latest(ctx, j.row, ch, filename, "")
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return u, j.fail(op, err)
+}
+
+// rowFunc reads one row, in a transaction or outside of one.
+type rowFunc func(ctx context.Context, query string, args ...any) *sql.Row
+
+func (j *Journal) foretell(ctx context.Context, row rowFunc, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
+	u, err := j.latest(ctx, row, s.Channel, s.Filename, "")
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return upload.Upload{}, upload.Began, nil
+	case err != nil:
+		return upload.Upload{}, "", err
+	case u.State.Open():
+		return u, upload.Underway, nil
+	}
+	// An older upload that an operator took up again is open behind the latest.
+	open, err := j.latest(ctx, row, s.Channel, s.Filename, ` AND `+isOpen())
+	switch {
+	case err == nil:
+		return open, upload.Underway, nil
+	case !errors.Is(err, sql.ErrNoRows):
+		return upload.Upload{}, "", err
+	case !s.Forced && u.Knows(s.Seen):
+		return u, upload.Known, nil
+	default:
+		return upload.Upload{}, upload.Began, nil
+	}
+}
+
+func (j *Journal) latest(ctx context.Context, row rowFunc, ch upload.Channel, filename, and string) (upload.Upload, error) {
+	var u upload.Upload
+	err := row(ctx, `SELECT `+j.columns+` FROM uploads WHERE channel = ? AND filename = ?`+and+` ORDER BY seq DESC LIMIT 1`,
+		ch, filename).Scan(refs(&u)...)
+	return u, err
+}
+
+// startUpload looks again, now with the right to write, and inserts.
+func (j *Journal) startUpload(ctx context.Context, s upload.Sighting) (u upload.Upload, spotting upload.Spotting, err error) {
+	err = j.transact(ctx, func(t txn) error {
+		u, spotting, err = j.foretell(ctx, t.row, s)
+		if err != nil || spotting != upload.Began {
+			return err
+		}
+		u = newUpload(s)
+		previous, err := j.latest(ctx, t.row, s.Channel, s.Filename, ` AND finished_at IS NOT NULL`)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		u.ReplacesID = previous.ID
+		args := refs(&u)
+		_, err = t.exec(ctx, `INSERT INTO uploads (`+j.columns+`) VALUES (`+marks(len(args))+`)`, args...)
+		if err != nil {
+			return fmt.Errorf("insert upload: %w", err)
+		}
+		return addEvent(ctx, t, upload.Event{
+			UploadID: u.ID, Channel: u.Channel, At: u.SpottedAt, Name: "spotted", To: u.State,
+		})
+	})
+	if err == nil && spotting == upload.Began {
+		j.notify()
+	}
+	return u, spotting, err
+}
+
+func newUpload(s upload.Sighting) upload.Upload {
+	u := upload.Upload{
+		ID: upload.NewID(s.At), BatchID: s.BatchID, Channel: s.Channel, Kind: s.Kind, Filename: s.Filename,
+		Source: s.Seen, State: upload.StateSpotted, Forced: s.Forced, Place: upload.InWatch, Path: s.Filename,
+		SpottedAt: s.At, UpdatedAt: s.At, NextAttemptAt: s.At,
+	}
+	if u.BatchID == "" {
+		u.BatchID = upload.NewUUID(s.At)
+	}
+	u.TraceID, u.RootSpanID = upload.NewTraceID()
+	return stored(u)
+}
+
+// isOpen is the condition of the indices that hold open rows only. It must be
+// spelled as in the migrations, or the indices are not used.
+func isOpen() string {
+	states := upload.OpenStates()
+	quoted := make([]string, len(states))
+	for i, s := range states {
+		quoted[i] = "'" + string(s) + "'"
+	}
+	return `state IN (` + strings.Join(quoted, ", ") + `)`
+}
+
+// marks gives n placeholders.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+func (j *Journal) trouble(err error) Trouble {
+	if err == nil {
+		return Other
+	}
+	return j.store.Dialect.Classify(err)
+}
