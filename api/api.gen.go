@@ -19,6 +19,30 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for MisfitIn.
+const (
+	Body   MisfitIn = "body"
+	Header MisfitIn = "header"
+	Path   MisfitIn = "path"
+	Query  MisfitIn = "query"
+)
+
+// Valid indicates whether the value is a known member of the MisfitIn enum.
+func (e MisfitIn) Valid() bool {
+	switch e {
+	case Body:
+		return true
+	case Header:
+		return true
+	case Path:
+		return true
+	case Query:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Place.
 const (
 	Archive    Place = "archive"
@@ -43,30 +67,6 @@ func (e Place) Valid() bool {
 	case Quarantine:
 		return true
 	case Watch:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ProblemErrorsIn.
-const (
-	Body   ProblemErrorsIn = "body"
-	Header ProblemErrorsIn = "header"
-	Path   ProblemErrorsIn = "path"
-	Query  ProblemErrorsIn = "query"
-)
-
-// Valid indicates whether the value is a known member of the ProblemErrorsIn enum.
-func (e ProblemErrorsIn) Valid() bool {
-	switch e {
-	case Body:
-		return true
-	case Header:
-		return true
-	case Path:
-		return true
-	case Query:
 		return true
 	default:
 		return false
@@ -355,6 +355,18 @@ type Health struct {
 	Reasons []Obstacle `json:"reasons"`
 }
 
+// Misfit A place where the request does not fit.
+type Misfit struct {
+	Detail string   `json:"detail"`
+	In     MisfitIn `json:"in"`
+
+	// Name The parameter, or the place in the body as a JSON pointer.
+	Name string `json:"name"`
+}
+
+// MisfitIn defines model for Misfit.In.
+type MisfitIn string
+
 // Next The `cursor` of the next page; null where this was the last.
 type Next = string
 
@@ -383,13 +395,7 @@ type Problem struct {
 	Detail *string `json:"detail,omitempty"`
 
 	// Errors Where the request does not fit.
-	Errors *[]struct {
-		Detail string          `json:"detail"`
-		In     ProblemErrorsIn `json:"in"`
-
-		// Name The parameter, or the place in the body as a JSON pointer.
-		Name string `json:"name"`
-	} `json:"errors,omitempty"`
+	Errors *[]Misfit `json:"errors,omitempty"`
 
 	// Instance The path asked for.
 	Instance *string `json:"instance,omitempty"`
@@ -415,9 +421,6 @@ type Problem struct {
 	// Type Example: urn:hqms-sidecar:problem:not-found
 	Type string `json:"type"`
 }
-
-// ProblemErrorsIn defines model for Problem.Errors.In.
-type ProblemErrorsIn string
 
 // Progress How far the present sending has come.
 type Progress struct {
@@ -498,14 +501,17 @@ type TestResult struct {
 	Remedy     *Text   `json:"remedy"`
 
 	// Steps What was tried, in order, as far as it came.
-	Steps []struct {
-		Detail *string `json:"detail"`
+	Steps []TestStep `json:"steps"`
+}
 
-		// Name Example: admission
-		Name    string  `json:"name"`
-		Ok      bool    `json:"ok"`
-		Seconds float64 `json:"seconds"`
-	} `json:"steps"`
+// TestStep defines model for TestStep.
+type TestStep struct {
+	Detail *string `json:"detail"`
+
+	// Name Example: admission
+	Name    string  `json:"name"`
+	Ok      bool    `json:"ok"`
+	Seconds float64 `json:"seconds"`
 }
 
 // Text The same in Chinese and in English.

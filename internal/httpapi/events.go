@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/api"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+const (
+	maxStreams = 64
+	eventPage  = 100
+)
+
+// streams holds what all event streams share.
+type streams struct {
+	free    chan struct{} // one token for each further stream
+	closing chan struct{} // closed when the server stops
+	beat    time.Duration // between comments while nothing happens
+	poll    time.Duration // between looks when nobody tells of a change
+	stall   time.Duration // a client that has not taken what it was sent by then is dropped
+}
+
+// eventStream answers with an endless body. It is a function so that the
+// request's context is handed on and not kept.
+type eventStream func(w http.ResponseWriter) error
+
+// VisitStreamEventsResponse makes it an answer.
+func (f eventStream) VisitStreamEventsResponse(w http.ResponseWriter) error { return f(w) }
+
+// StreamEvents streams what happens.
+func (h *handlers) StreamEvents(ctx context.Context, r api.StreamEventsRequestObject) (api.StreamEventsResponseObject, error) {
+	after := r.Params.LastEventID
+	if after == nil {
+		after = r.Params.After
+	}
+	newest, err := h.Feed.LastSeq(ctx)
+	if err != nil {
+		return nil, err
+	}
+	from := min(or(after, newest), newest) // a higher one is from an older journal
+	wanted := func(e upload.Event) bool {
+		return or(r.Params.Channel, string(e.Channel)) == string(e.Channel) && or(r.Params.UploadID, string(e.UploadID)) == string(e.UploadID)
+	}
+	return eventStream(func(w http.ResponseWriter) error {
+		select {
+		case h.streams.free <- struct{}{}:
+			defer func() { <-h.streams.free }()
+		default:
+			return &problem{status: http.StatusTooManyRequests, name: "too-many-requests", detail: "too many event streams", retryAfter: time.Minute}
+		}
+		err := h.stream(ctx, w, from, wanted)
+		h.Logger.DebugContext(ctx, "event stream ended", "error", err)
+		return nil // the answer has begun; there is nobody to tell
+	}), nil
+}
+
+// stream writes until the client leaves, the server stops, or the journal fails:
+// then the client comes back with Last-Event-ID. At most one page of events is
+// held; the next is read when the connection has taken this one.
+func (h *handlers) stream(ctx context.Context, w http.ResponseWriter, after int64, wanted func(upload.Event) bool) error {
+	out, err := h.streams.open(w)
+	if err != nil {
+		return err
+	}
+	beat, poll := time.NewTicker(h.streams.beat), time.NewTicker(h.streams.poll)
+	defer beat.Stop()
+	defer poll.Stop()
+	for {
+		changed := h.Feed.Changed() // before the look, so that no change falls in between
+		events, err := h.Feed.EventsAfter(ctx, after, eventPage)
+		if err != nil {
+			return err
+		}
+		if len(events) > 0 {
+			after = events[len(events)-1].Seq
+			if err := out.send(events, wanted); err != nil {
+				return err
+			}
+		}
+		if len(events) == eventPage {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-h.streams.closing:
+			return nil
+		case <-beat.C:
+			if err := out.write(": still here\n\n"); err != nil {
+				return err
+			}
+		case <-changed:
+		case <-poll.C:
+		}
+	}
+}
+
+// sse writes server-sent events, each write under its own deadline.
+type sse struct {
+	w     http.ResponseWriter
+	rc    *http.ResponseController
+	stall time.Duration
+}
+
+func (s *streams) open(w http.ResponseWriter) (*sse, error) {
+	out := &sse{w: w, rc: http.NewResponseController(w), stall: s.stall}
+	if err := out.rc.SetReadDeadline(time.Time{}); err != nil { // else the server's read time-out ends the request
+		return nil, fmt.Errorf("lift read deadline: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no") // a proxy is not to hold events back
+	w.WriteHeader(http.StatusOK)
+	return out, out.write("retry: 2000\n\n")
+}
+
+func (s *sse) send(events []upload.Event, wanted func(upload.Event) bool) error {
+	var page []byte
+	for _, e := range events {
+		if !wanted(e) {
+			continue
+		}
+		data, err := json.Marshal(viewEvent(e))
+		if err != nil {
+			return fmt.Errorf("encode event: %w", err)
+		}
+		page = fmt.Appendf(page, "id: %d\nevent: upload\ndata: %s\n\n", e.Seq, data)
+	}
+	if len(page) == 0 {
+		return nil
+	}
+	return s.write(string(page))
+}
+
+func (s *sse) write(text string) error {
+	if err := s.rc.SetWriteDeadline(time.Now().Add(s.stall)); err != nil {
+		return fmt.Errorf("set write deadline: %w", err)
+	}
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return fmt.Errorf("write event: %w", err)
+	}
+	if err := s.rc.Flush(); err != nil {
+		return fmt.Errorf("flush event: %w", err)
+	}
+	return nil
+}

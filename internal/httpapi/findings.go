@@ -1,0 +1,130 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/hqms-sidecar/hqms-sidecar/api"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+const csvPage = 500 // findings read at once for a CSV
+
+// ListFindings gives one page of findings, or all of them as CSV.
+func (h *handlers) ListFindings(ctx context.Context, r api.ListFindingsRequestObject) (api.ListFindingsResponseObject, error) {
+	u, err := h.Journal.Get(ctx, upload.ID(r.ID))
+	if err != nil {
+		return nil, err
+	}
+	severities := each(or(r.Params.Severity, nil), func(s api.Severity) upload.Severity { return upload.Severity(s) })
+	if or(r.Params.Format, api.JSON) == api.Csv {
+		return h.findingsCSV(ctx, u.ID, severities)
+	}
+	found, next, err := h.Journal.Findings(ctx, u.ID, severities, or(r.Params.Cursor, ""), or(r.Params.Limit, defaultLimit))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListFindings200JSONResponse{Items: each(found, viewFinding), Next: orNil(next)}, nil
+}
+
+// csvFile is a whole CSV, ready to be sent: the journal keeps a bounded number
+// of findings, and made beforehand it cannot break off half-way unseen.
+type csvFile struct {
+	name string
+	body []byte
+}
+
+// VisitListFindingsResponse makes it an answer.
+func (f csvFile) VisitListFindingsResponse(w http.ResponseWriter) error {
+	h := w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
+	h.Set("Content-Length", strconv.Itoa(len(f.body)))
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(f.body)
+	return err
+}
+
+func (h *handlers) findingsCSV(ctx context.Context, id upload.ID, severities []upload.Severity) (api.ListFindingsResponseObject, error) {
+	b := bytes.NewBufferString("\ufeff") // Excel takes it for UTF-8 by this mark alone
+	w := csv.NewWriter(b)
+	w.UseCRLF = true
+	_ = w.Write([]string{"severity", "rule", "row", "column", "text_zh", "text_en"})
+	for cursor := ""; ; {
+		found, next, err := h.Journal.Findings(ctx, id, severities, cursor, csvPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			_ = w.Write(csvRow(viewFinding(f)))
+		}
+		if next == "" {
+			break
+		}
+		cursor = next
+	}
+	w.Flush()
+	if err := w.Error(); err != nil {
+		return nil, fmt.Errorf("write findings as csv: %w", err)
+	}
+	return csvFile{name: "findings-" + string(id) + ".csv", body: b.Bytes()}, nil
+}
+
+func csvRow(f api.Finding) []string {
+	row := ""
+	if f.Row != nil {
+		row = strconv.FormatInt(*f.Row, 10)
+	}
+	return []string{string(f.Severity), plain(f.Rule), row, plain(or(f.Column, "")), plain(f.Text.Zh), plain(f.Text.En)}
+}
+
+// plain keeps a spreadsheet from taking text for a formula: a column's name comes
+// out of the file and may be anything.
+func plain(cell string) string {
+	if strings.ContainsAny(firstRune(cell), "=+-@\t\r\n＝＋－＠") {
+		return "'" + cell
+	}
+	return cell
+}
+
+func firstRune(s string) string {
+	for i := range s {
+		if i > 0 {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// acceptCSV lets Accept choose the form of the findings where the query does not.
+func acceptCSV(next api.StrictHandlerFunc, _ string) api.StrictHandlerFunc {
+	return func(c echo.Context, request any) (any, error) {
+		r, ok := request.(api.ListFindingsRequestObject)
+		if ok && r.Params.Format == nil && prefersCSV(c.Request().Header.Get(echo.HeaderAccept)) {
+			r.Params.Format = orNil(api.Csv)
+			request = r
+		}
+		return next(c, request)
+	}
+}
+
+// prefersCSV reports whether an Accept header names CSV, and JSON no earlier.
+func prefersCSV(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		switch media, _, _ := mime.ParseMediaType(part); media {
+		case "text/csv":
+			return true
+		case "application/json":
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,168 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/hqms-sidecar/hqms-sidecar/api"
+)
+
+// Options are what a Server is made of. All interfaces but Progress and Metrics
+// must be given; zero durations and sizes take the defaults named.
+type Options struct {
+	Version   string
+	StartedAt time.Time
+
+	Journal  Journal
+	Feed     Feed
+	Operator Operator
+	Trigger  Trigger
+	Channels Channels
+	Health   Health
+	Progress Progress     // nil: nobody knows how far a sending has come
+	Metrics  http.Handler // nil: /metrics answers 404
+	Tokens   Tokens
+
+	// Middleware runs outermost, first one first: telemetry.
+	Middleware []echo.MiddlewareFunc
+	TLS        *TLSFiles // nil: plain HTTP
+	Logger     *slog.Logger
+	Now        func() time.Time
+
+	BodyLimit     int64         // bytes of a request's body: 1 MiB
+	ReadTimeout   time.Duration // a whole request: 30 s
+	WriteTimeout  time.Duration // a whole answer, event streams excepted: 2 min
+	IdleTimeout   time.Duration // a connection between requests: 2 min
+	ShutdownGrace time.Duration // for running calls when the server stops: 5 s
+	EventBeat     time.Duration // between comments on a quiet event stream: 15 s
+	EventPoll     time.Duration // between looks for events nobody told of: 2 s
+	EventStall    time.Duration // for a client to take what it was sent: 10 s
+}
+
+func (o Options) withDefaults() Options {
+	set := func(d *time.Duration, otherwise time.Duration) {
+		if *d == 0 {
+			*d = otherwise
+		}
+	}
+	set(&o.ReadTimeout, 30*time.Second)
+	set(&o.WriteTimeout, 2*time.Minute)
+	set(&o.IdleTimeout, 2*time.Minute)
+	set(&o.ShutdownGrace, 5*time.Second)
+	set(&o.EventBeat, 15*time.Second)
+	set(&o.EventPoll, 2*time.Second)
+	set(&o.EventStall, 10*time.Second)
+	if o.BodyLimit == 0 {
+		o.BodyLimit = 1 << 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Server serves the API.
+type Server struct {
+	options Options
+	echo    *echo.Echo
+	streams *streams
+	certs   *certificates // nil: plain HTTP
+}
+
+// New makes a server. It fails if an interface is missing or the TLS files
+// cannot be used.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	if o.Journal == nil || o.Feed == nil || o.Operator == nil || o.Trigger == nil || o.Channels == nil || o.Health == nil || o.Tokens == nil {
+		return nil, errors.New("httpapi: an interface is missing in Options")
+	}
+	s := &Server{options: o, streams: &streams{
+		free: make(chan struct{}, maxStreams), closing: make(chan struct{}), beat: o.EventBeat, poll: o.EventPoll, stall: o.EventStall,
+	}}
+	if o.TLS != nil {
+		certs, err := newCertificates(*o.TLS, o.Now, o.Logger)
+		if err != nil {
+			return nil, err
+		}
+		s.certs = certs
+	}
+	if err := s.build(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// build puts routes and middleware together.
+func (s *Server) build() error {
+	o := s.options
+	spec, err := api.Spec()
+	if err != nil {
+		return err
+	}
+	ops, err := newOperations(spec)
+	if err != nil {
+		return err
+	}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = echo.ExtractIPDirect() // nobody is believed about whom they speak for
+	e.HTTPErrorHandler = problems{o.Logger}.handle
+	gate := &gatekeeper{
+		operations: ops, tokens: o.Tokens, attempts: newAttempts(o.Now), log: o.Logger,
+		needCert: o.TLS != nil && o.TLS.ClientCA != "",
+	}
+	e.Use(o.Middleware...)
+	e.Use(recoverPanic, securityHeaders, gate.guard, limitBody(o.BodyLimit), newValidator(ops).check)
+	h := &handlers{Options: o, streams: s.streams}
+	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV}))
+	e.GET("/openapi.yaml", serveDocument)
+	e.GET("/metrics", serveMetrics(o.Metrics))
+	s.echo = e
+	return nil
+}
+
+// Handler is the API without a listener.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// Run serves on ln until ctx ends, then lets running calls end within
+// ShutdownGrace. It owns ln. It returns nil when it was asked to stop, also if
+// calls had to be cut off.
+func (s *Server) Run(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler: s.echo, ReadHeaderTimeout: min(10*time.Second, s.options.ReadTimeout),
+		ReadTimeout: s.options.ReadTimeout, WriteTimeout: s.options.WriteTimeout, IdleTimeout: s.options.IdleTimeout,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug), // broken handshakes and the like
+		BaseContext:    func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	if s.certs != nil {
+		ln = tls.NewListener(ln, s.certs.config())
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve api: %w", err)
+	case <-ctx.Done():
+	}
+	close(s.streams.closing) // streams would never end by themselves
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.options.ShutdownGrace)
+	defer cancel()
+	if err := srv.Shutdown(grace); err != nil {
+		s.options.Logger.WarnContext(ctx, "api calls were cut off at shutdown", "error", err)
+		_ = srv.Close()
+	}
+	<-ended
+	return nil
+}
