@@ -76,6 +76,7 @@ const (
 	OperatorRetried     Reason = "operator_retried"         //
 	InternalFault       Reason = "internal_fault"           // a fault of ours, see the log
 	JournalUnavailable  Reason = "journal_unavailable"      // the journal cannot be written
+	ClockSkew           Reason = "clock_skew"               // our clock and the server's are far apart
 )
 
 // Reasons lists the closed set.
@@ -88,7 +89,7 @@ func Reasons() []Reason {
 		SameContentInFlight, DeliveredBefore, ServerUnreachable, ServerTimeout, ServerTLS, ServerError, ServerBusy, ServerUnreadable,
 		ServerMisconfigured, UploadBroken, AnswerLost, NotArrived, CredentialsRefused, CredentialsMissing, UploadRefused, ServerWorking,
 		VerdictUnknown, DeadlinePassed, RejectedByServer, PartlyStored, ServerHasIt, ChannelPaused, OutsideUploadWindow,
-		OriginalChanged, OriginalGone, OperatorCancelled, OperatorRetried, InternalFault, JournalUnavailable,
+		OriginalChanged, OriginalGone, OperatorCancelled, OperatorRetried, InternalFault, JournalUnavailable, ClockSkew,
 	}
 }
 

@@ -1,0 +1,180 @@
+// Package probe is the connection test of one channel: what an operator, or the
+// check command, runs to see where the way to the server ends. It goes step by
+// step (name, port, TLS and an answer, clocks, credentials); after the first
+// step that fails the rest are skipped. Its findings hold no secret and nothing
+// that the server wrote.
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// Step is one step of the test.
+type Step string
+
+// The steps, in order.
+const (
+	DNS         Step = "dns"         // the host's name has an address
+	TCP         Step = "tcp"         // its port takes a connection
+	TLS         Step = "tls"         // the server's certificate is good, and it answers; over http: it answers
+	Clock       Step = "clock"       // its clock and ours agree
+	Credentials Step = "credentials" // it takes account and password
+)
+
+// Result is how a step ended.
+type Result string
+
+// The results.
+const (
+	Passed  Result = "passed"
+	Warned  Result = "warning"
+	Failed  Result = "failed"
+	Skipped Result = "skipped"
+)
+
+// maxSkew is how far the clocks may be apart: certificates and the server's own
+// checks of dates begin to suffer beyond.
+const maxSkew = 2 * time.Minute
+
+// Check is the finding of one step. The remedy is in the phrase catalogue under
+// the reason.
+type Check struct {
+	Step   Step
+	Result Result
+	Reason upload.Reason // empty when passed or skipped
+	Detail string
+	Took   time.Duration
+}
+
+// Target is what is tested. A protocol provides it.
+type Target struct {
+	// ServerURL is where the server is, Proxy the proxy that leads there, if
+	// any: then the first two steps are about the proxy.
+	ServerURL *url.URL
+	Proxy     *url.URL
+	// Dial replaces the dialer; nil: the system's.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Reach makes one harmless request and tells the server's clock minus ours;
+	// known is false when it does not say.
+	Reach func(ctx context.Context) (skew time.Duration, known bool, err error)
+	// Login asks the server whether it takes the credentials.
+	Login func(ctx context.Context) error
+}
+
+// Run makes the test. It always gives one check per step.
+func Run(ctx context.Context, t Target) []Check {
+	var (
+		skew  time.Duration
+		known bool
+		host  = t.ServerURL
+		via   = ""
+	)
+	if t.Proxy != nil {
+		host, via = t.Proxy, "proxy "
+	}
+	steps := []struct {
+		step Step
+		run  func() (Result, string, error)
+	}{
+		{DNS, func() (Result, string, error) { return lookUp(ctx, via, host.Hostname()) }},
+		{TCP, func() (Result, string, error) { return connect(ctx, t, via, host) }},
+		{TLS, func() (_ Result, _ string, err error) {
+			skew, known, err = t.Reach(ctx)
+			return Passed, "", err
+		}},
+		{Clock, func() (Result, string, error) { return clocks(skew, known) }},
+		{Credentials, func() (Result, string, error) { return Passed, "", t.Login(ctx) }},
+	}
+	var checks []Check
+	failed := false
+	for _, s := range steps {
+		if failed {
+			checks = append(checks, Check{Step: s.step, Result: Skipped})
+			continue
+		}
+		began := time.Now()
+		result, detail, err := s.run()
+		c := Check{Step: s.step, Result: result, Detail: detail, Took: time.Since(began)}
+		if err != nil {
+			failed = true
+			f := upload.AsFault(err)
+			c.Result, c.Reason, c.Detail = Failed, f.Reason, f.Detail
+			if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+				c.Reason = upload.ServerTimeout
+			}
+		}
+		if c.Result == Warned {
+			c.Reason = upload.ClockSkew
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}
+
+// OK reports whether no step failed.
+func OK(checks []Check) bool {
+	for _, c := range checks {
+		if c.Result == Failed || c.Result == Skipped {
+			return false
+		}
+	}
+	return true
+}
+
+func lookUp(ctx context.Context, via, host string) (Result, string, error) {
+	if net.ParseIP(host) != nil {
+		return Passed, via + host + " is an address", nil
+	}
+	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return Failed, "", upload.PassingFault(upload.ServerUnreachable, via+"name lookup of "+host+" failed", nil)
+	}
+	return Passed, fmt.Sprintf("%s%s has %d addresses", via, host, len(addrs)), nil
+}
+
+func connect(ctx context.Context, t Target, via string, u *url.URL) (Result, string, error) {
+	dial := t.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	addr := net.JoinHostPort(u.Hostname(), port(u))
+	conn, err := dial(ctx, "tcp", addr)
+	if err != nil {
+		return Failed, "", upload.PassingFault(upload.ServerUnreachable, "no connection to "+via+addr, nil)
+	}
+	_ = conn.Close() // it has served
+	return Passed, via + addr, nil
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "http":
+		return "80"
+	case u.Scheme == "socks5" || u.Scheme == "socks5h":
+		return "1080"
+	default:
+		return "443"
+	}
+}
+
+func clocks(skew time.Duration, known bool) (Result, string, error) {
+	switch {
+	case !known:
+		return Passed, "the server does not tell its time", nil
+	case skew.Abs() > maxSkew:
+		return Warned, fmt.Sprintf("the server's clock differs from ours by %s", skew.Round(time.Second)), nil
+	default:
+		return Passed, skew.Round(time.Second).String(), nil
+	}
+}
