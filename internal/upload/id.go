@@ -22,6 +22,22 @@ func NewUUID(now time.Time) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
 
+// Valid reports whether id has the form of an ID, so that it may be part of a
+// file's name or be taken from one.
+func (id ID) Valid() bool {
+	if len(id) != 36 {
+		return false
+	}
+	for i, c := range []byte(id) {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		hexDigit := '0' <= c && c <= '9' || 'a' <= c && c <= 'f'
+		if dash != (c == '-') || !dash && !hexDigit {
+			return false
+		}
+	}
+	return true
+}
+
 // NewTraceID makes the ids of an upload's trace: 32 and 16 hex digits.
 func NewTraceID() (trace, span string) {
 	var b [24]byte

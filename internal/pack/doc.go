@@ -1,0 +1,24 @@
+// Package pack makes the packed copy of a source and keeps it in the spool
+// until it is delivered: a zip of exactly one entry, the CSV under its own name.
+//
+// The bytes come from the one pass over the source that validation makes: it
+// opens a [Packing], writes to it what it reads, and finishes or aborts it. The
+// stage itself ([Stage.Run]) then decides whether the copy may be sent: it is
+// still what is in the watched directory, and no other upload has delivered, or
+// is delivering, the same content.
+//
+//	Begin ─ Write… ─ Finish      spool/<id>.zip.part, fsynced
+//	Run                          renamed to spool/<id>.zip, directory fsynced
+//	Open                         size and digest checked again before sending
+//
+// Invariants:
+//   - The same content, name, modification time and level give the same bytes.
+//   - Memory does not depend on the file's size.
+//   - The spool holds at most Limit bytes, and packing leaves Reserve bytes free
+//     on its disk; what would break this ends in a local fault, and the partial
+//     file is removed.
+//   - Every step may be repeated after a crash at any point.
+//   - The right to deliver a content (the content key) comes with [upload.Packed]
+//     alone, and the journal keeps it unique; the question asked here spares the
+//     conflict, it is not the guard.
+package pack

@@ -1,0 +1,178 @@
+package pack
+
+import (
+	"archive/zip"
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/flate"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+const (
+	outputBuffer = 128 << 10
+	// reserveEvery bounds how much is written between two looks at the disk.
+	reserveEvery = 4 << 20
+)
+
+// errDone: a packing that has ended was used again; a fault of ours.
+var errDone = errors.New("this packing has ended")
+
+// Packing is a packed copy in the making. It is for one goroutine, and ends with
+// Finish or Abort; after a failure it has aborted itself.
+type Packing struct {
+	stage   *Stage
+	id      upload.ID
+	file    *durable.File
+	sum     hash.Hash
+	size    int64 // bytes written to the file
+	charged int64 // bytes counted in the spool's usage
+	checked int64 // size at the last look at the disk
+	out     *bufio.Writer
+	archive *zip.Writer
+	entry   io.Writer
+	release func()
+	over    bool
+}
+
+// Begin starts the packed copy of u, a settled upload. What an earlier try left
+// in the spool is removed. It fails with a local fault when the spool or the
+// disk is full.
+func (s *Stage) Begin(_ context.Context, u upload.Upload) (*Packing, error) {
+	if err := s.Remove(u); err != nil {
+		return nil, err
+	}
+	if err := s.room(); err != nil {
+		return nil, err
+	}
+	file, err := s.o.Spool.Create(partName(u.ID))
+	if err != nil {
+		return nil, durable.Fault(err, "begin the packed copy")
+	}
+	p := &Packing{stage: s, id: u.ID, file: file, sum: sha256.New()}
+	p.out = bufio.NewWriterSize(sink{p}, outputBuffer)
+	p.archive = zip.NewWriter(p.out)
+	p.compressWith(s.level(u))
+	p.entry, err = p.archive.CreateHeader(&zip.FileHeader{Name: u.Filename, Method: zip.Deflate, Modified: modified(u)})
+	if err != nil {
+		return nil, p.fail(err)
+	}
+	return p, nil
+}
+
+func (s *Stage) level(u upload.Upload) int {
+	if s.o.Level != nil {
+		if level := s.o.Level(u.Channel, u.Source.Size); level >= flate.BestSpeed && level <= flate.BestCompression {
+			return level
+		}
+	}
+	return DefaultLevel
+}
+
+// modified is the source's time, in whole seconds and UTC so that the bytes do
+// not depend on where they are packed; zip knows nothing before 1980.
+func modified(u upload.Upload) time.Time {
+	t, first := time.Unix(0, u.Source.ModTime).UTC().Truncate(time.Second), time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+	if t.Before(first) {
+		return first
+	}
+	return t
+}
+
+func (p *Packing) compressWith(level int) {
+	p.release = func() {}
+	p.archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		fw, put, err := p.stage.writers.get(level, w)
+		p.release = put
+		return fw, err
+	})
+}
+
+// Write implements io.Writer. Its error is a local fault.
+func (p *Packing) Write(b []byte) (int, error) {
+	if p.over {
+		return 0, errDone
+	}
+	n, err := p.entry.Write(b)
+	if err != nil {
+		return n, p.fail(err)
+	}
+	return n, nil
+}
+
+// Finish makes the packed copy last and tells its size and digest. Whether it
+// may be sent is decided by Run.
+func (p *Packing) Finish() (size int64, digest string, err error) {
+	if p.over {
+		return 0, "", errDone
+	}
+	for _, step := range []func() error{p.archive.Close, p.out.Flush, p.file.Sync, p.file.Close} {
+		if err := step(); err != nil {
+			return 0, "", p.fail(err)
+		}
+	}
+	p.over = true
+	p.release()
+	return p.size, durable.DigestPrefix + hex.EncodeToString(p.sum.Sum(nil)), nil
+}
+
+// Abort removes the packed copy, also after Finish. A second time does nothing.
+func (p *Packing) Abort() {
+	if !p.over {
+		p.release()
+	}
+	p.over = true
+	p.file.Discard()
+	p.stage.used.Add(-p.charged)
+	p.charged = 0
+}
+
+func (p *Packing) fail(err error) error {
+	p.Abort()
+	return durable.Fault(err, "write the packed copy")
+}
+
+// sink is where the packed bytes go: counted, digested, within the limits.
+type sink struct{ *Packing }
+
+func (w sink) Write(b []byte) (int, error) {
+	p, n := w.Packing, int64(len(b))
+	if err := p.stage.charge(n); err != nil {
+		return 0, err
+	}
+	p.charged += n
+	if p.size-p.checked >= reserveEvery {
+		p.checked = p.size
+		if err := p.stage.reserve(); err != nil {
+			return 0, err
+		}
+	}
+	written, err := p.file.Write(b)
+	p.size += int64(written)
+	_, _ = p.sum.Write(b[:written])
+	return written, err
+}
+
+// compressors keeps compressors for the next file: each has tables of a
+// megabyte, too much to make anew a hundred times a second.
+type compressors [flate.BestCompression + 1]sync.Pool
+
+func (c *compressors) get(level int, w io.Writer) (fw *flate.Writer, put func(), err error) {
+	pool := &c[level]
+	fw, ok := pool.Get().(*flate.Writer)
+	if ok {
+		fw.Reset(w)
+	} else if fw, err = flate.NewWriter(w, level); err != nil {
+		return nil, func() {}, err
+	}
+	return fw, func() { pool.Put(fw) }, nil
+}
