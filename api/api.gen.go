@@ -204,7 +204,7 @@ type Channel struct {
 	// Backlog What is not finished.
 	Backlog Backlog `json:"backlog"`
 
-	// Detail Particulars, e.g. what the server said.
+	// Detail The reason's particulars.
 	Detail *string `json:"detail"`
 
 	// LastAccepted The same by kind.
@@ -220,11 +220,17 @@ type Channel struct {
 	// NextProbeAt When a refused or offline channel is tried again by itself.
 	NextProbeAt *time.Time `json:"next_probe_at"`
 
+	// PausedBy Who paused it.
+	PausedBy *string `json:"paused_by"`
+
 	// Protocol Example: hqms
 	Protocol   string  `json:"protocol"`
 	Reason     *Reason `json:"reason"`
 	ReasonText *Text   `json:"reason_text"`
 	Remedy     *Text   `json:"remedy"`
+
+	// ServerMessage What the server said when it refused; its own words.
+	ServerMessage *string `json:"server_message"`
 
 	// ServerURL Without credentials and query.
 	//
@@ -239,9 +245,9 @@ type Channel struct {
 	// Since When it came into this state.
 	Since *time.Time `json:"since"`
 
-	// State `open` files are sent · `paused` by an operator · `refused` the server refused the credentials · `offline` the server cannot be reached · `blocked` something here is in the way; see `reason` and `remedy`.
+	// State `ok` files are sent · `unconfigured` no account or password · `paused` by an operator · `refused` the server refused the credentials · `offline` the server cannot be reached · `blocked` something here is in the way; see `reason` and `remedy`. Where several hold, the gravest is shown.
 	//
-	// Example: open
+	// Example: ok
 	State string `json:"state"`
 
 	// WatchDir Example: /data/flu

@@ -38,7 +38,7 @@ func (h *handlers) StreamEvents(ctx context.Context, r api.StreamEventsRequestOb
 	if after == nil {
 		after = r.Params.After
 	}
-	newest, err := h.Feed.LastSeq(ctx)
+	newest, err := h.Feed.LastEvent(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +70,8 @@ func (h *handlers) stream(ctx context.Context, w http.ResponseWriter, after int6
 	beat, poll := time.NewTicker(h.streams.beat), time.NewTicker(h.streams.poll)
 	defer beat.Stop()
 	defer poll.Stop()
+	changed := h.Feed.Subscribe(ctx) // before the first look, so that no change falls in between
 	for {
-		changed := h.Feed.Changed() // before the look, so that no change falls in between
 		events, err := h.Feed.EventsAfter(ctx, after, eventPage)
 		if err != nil {
 			return err

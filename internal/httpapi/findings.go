@@ -13,10 +13,9 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
-
-const csvPage = 500 // findings read at once for a CSV
 
 // ListFindings gives one page of findings, or all of them as CSV.
 func (h *handlers) ListFindings(ctx context.Context, r api.ListFindingsRequestObject) (api.ListFindingsResponseObject, error) {
@@ -25,14 +24,27 @@ func (h *handlers) ListFindings(ctx context.Context, r api.ListFindingsRequestOb
 		return nil, err
 	}
 	severities := each(or(r.Params.Severity, nil), func(s api.Severity) upload.Severity { return upload.Severity(s) })
+	f := journal.FindingFilter{Severities: severities}
 	if or(r.Params.Format, api.JSON) == api.Csv {
-		return h.findingsCSV(ctx, u.ID, severities)
+		return h.findingsCSV(ctx, u.ID, f)
 	}
-	found, next, err := h.Journal.Findings(ctx, u.ID, severities, or(r.Params.Cursor, ""), or(r.Params.Limit, defaultLimit))
+	limit := or(r.Params.Limit, defaultLimit)
+	f.Limit = limit + 1 // one more tells whether there are more
+	if r.Params.Cursor != nil {
+		if f.After, err = strconv.ParseInt(*r.Params.Cursor, 10, 64); err != nil || f.After < 1 {
+			return nil, journal.ErrBadCursor
+		}
+	}
+	found, err := h.Journal.Findings(ctx, u.ID, f)
 	if err != nil {
 		return nil, err
 	}
-	return api.ListFindings200JSONResponse{Items: each(found, viewFinding), Next: orNil(next)}, nil
+	var next *string
+	if len(found) > limit {
+		found = found[:limit]
+		next = orNil(strconv.FormatInt(found[limit-1].N, 10))
+	}
+	return api.ListFindings200JSONResponse{Items: each(found, viewFinding), Next: next}, nil
 }
 
 // csvFile is a whole CSV, ready to be sent: the journal keeps a bounded number
@@ -53,23 +65,17 @@ func (f csvFile) VisitListFindingsResponse(w http.ResponseWriter) error {
 	return err
 }
 
-func (h *handlers) findingsCSV(ctx context.Context, id upload.ID, severities []upload.Severity) (api.ListFindingsResponseObject, error) {
+func (h *handlers) findingsCSV(ctx context.Context, id upload.ID, f journal.FindingFilter) (api.ListFindingsResponseObject, error) {
+	found, err := h.Journal.Findings(ctx, id, f)
+	if err != nil {
+		return nil, err
+	}
 	b := bytes.NewBufferString("\ufeff") // Excel takes it for UTF-8 by this mark alone
 	w := csv.NewWriter(b)
 	w.UseCRLF = true
 	_ = w.Write([]string{"severity", "rule", "row", "column", "text_zh", "text_en"})
-	for cursor := ""; ; {
-		found, next, err := h.Journal.Findings(ctx, id, severities, cursor, csvPage)
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range found {
-			_ = w.Write(csvRow(viewFinding(f)))
-		}
-		if next == "" {
-			break
-		}
-		cursor = next
+	for _, one := range found {
+		_ = w.Write(csvRow(viewFinding(one)))
 	}
 	w.Flush()
 	if err := w.Error(); err != nil {

@@ -3,10 +3,13 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -37,21 +40,23 @@ func (h *handlers) GetRoot(context.Context, api.GetRootRequestObject) (api.GetRo
 // ListUploads gives one page of uploads.
 func (h *handlers) ListUploads(ctx context.Context, r api.ListUploadsRequestObject) (api.ListUploadsResponseObject, error) {
 	p := r.Params
-	f := Filter{
-		Channel: upload.Channel(or(p.Channel, "")), Kind: upload.Kind(or(p.Kind, "")), Filename: or(p.Filename, ""),
-		SpottedAfter: or(p.SpottedAfter, time.Time{}), SpottedBefore: or(p.SpottedBefore, time.Time{}),
+	f := journal.Filter{
+		Filename:    or(p.Filename, ""),
+		SpottedFrom: or(p.SpottedAfter, time.Time{}), SpottedTo: or(p.SpottedBefore, time.Time{}),
+		States:   each(or(p.State, nil), func(s api.State) upload.State { return upload.State(s) }),
+		Verdicts: each(or(p.Verdict, nil), func(v api.Verdict) upload.Verdict { return upload.Verdict(v) }),
 	}
-	for _, s := range or(p.State, nil) {
-		f.States = append(f.States, upload.State(s))
+	if p.Channel != nil {
+		f.Channels = []upload.Channel{upload.Channel(*p.Channel)}
 	}
-	for _, v := range or(p.Verdict, nil) {
-		f.Verdicts = append(f.Verdicts, upload.Verdict(v))
+	if p.Kind != nil {
+		f.Kinds = []upload.Kind{upload.Kind(*p.Kind)}
 	}
-	all, next, err := h.Journal.List(ctx, f, or(p.Cursor, ""), or(p.Limit, defaultLimit))
+	page, err := h.Journal.List(ctx, f, or(p.Cursor, ""), or(p.Limit, defaultLimit))
 	if err != nil {
 		return nil, err
 	}
-	return api.ListUploads200JSONResponse{Items: each(all, h.view), Next: orNil(next)}, nil
+	return api.ListUploads200JSONResponse{Items: each(page.Uploads, h.view), Next: orNil(page.Next)}, nil
 }
 
 // uploadDetail is an upload with its events, flat as the document has it.
@@ -78,31 +83,46 @@ func (h *handlers) GetUpload(ctx context.Context, r api.GetUploadRequestObject) 
 	return uploadDetail{h.view(u), each(events, viewEvent)}, nil
 }
 
+// acted is the answer to an operator's call: the upload as it is now, or why not.
+func (h *handlers) acted(ctx context.Context, id string, u upload.Upload, err error) (api.ChangedJSONResponse, error) {
+	if errors.Is(err, upload.ErrIllegalTransition) {
+		detail := ""
+		if u, err := h.Journal.Get(ctx, upload.ID(id)); err == nil {
+			detail = strings.TrimSuffix(fmt.Sprintf("the upload is %s, %s", u.State, u.Verdict), ", ")
+		}
+		return api.ChangedJSONResponse{}, &problem{status: http.StatusConflict, name: "not-possible-now", detail: detail}
+	}
+	return api.ChangedJSONResponse(h.view(u)), err
+}
+
 // RetryUpload has an upload tried again now.
 func (h *handlers) RetryUpload(ctx context.Context, r api.RetryUploadRequestObject) (api.RetryUploadResponseObject, error) {
 	u, err := h.Operator.Retry(ctx, upload.ID(r.ID))
+	v, err := h.acted(ctx, r.ID, u, err)
 	if err != nil {
 		return nil, err
 	}
-	return api.RetryUpload200JSONResponse{ChangedJSONResponse: api.ChangedJSONResponse(h.view(u))}, nil
+	return api.RetryUpload200JSONResponse{ChangedJSONResponse: v}, nil
 }
 
 // CancelUpload ends an upload.
 func (h *handlers) CancelUpload(ctx context.Context, r api.CancelUploadRequestObject) (api.CancelUploadResponseObject, error) {
 	u, err := h.Operator.Cancel(ctx, upload.ID(r.ID))
+	v, err := h.acted(ctx, r.ID, u, err)
 	if err != nil {
 		return nil, err
 	}
-	return api.CancelUpload200JSONResponse{ChangedJSONResponse: api.ChangedJSONResponse(h.view(u))}, nil
+	return api.CancelUpload200JSONResponse{ChangedJSONResponse: v}, nil
 }
 
 // RestoreUpload puts an original back.
 func (h *handlers) RestoreUpload(ctx context.Context, r api.RestoreUploadRequestObject) (api.RestoreUploadResponseObject, error) {
 	u, err := h.Operator.Restore(ctx, upload.ID(r.ID))
+	v, err := h.acted(ctx, r.ID, u, err)
 	if err != nil {
 		return nil, err
 	}
-	return api.RestoreUpload200JSONResponse{ChangedJSONResponse: api.ChangedJSONResponse(h.view(u))}, nil
+	return api.RestoreUpload200JSONResponse{ChangedJSONResponse: v}, nil
 }
 
 // TriggerUploads looks into the watched directories now.

@@ -5,60 +5,40 @@ import (
 	"errors"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
-// Errors that the interfaces below answer with; anything else, but for an
-// *upload.Fault, is an internal error.
+// Errors that the interfaces below answer with, besides those of the journal;
+// anything else, but for an *upload.Fault, is an internal error.
 var (
-	// ErrNotFound: there is no such upload.
-	ErrNotFound = errors.New("not found")
 	// ErrUnknownChannel: there is no such channel, or it is off.
 	ErrUnknownChannel = errors.New("unknown channel")
-	// ErrBadCursor: the cursor is none of ours, or belongs to other filters.
-	ErrBadCursor = errors.New("bad cursor")
-	// ErrNotPossible: not in the present state; wrap it to say why.
+	// ErrNotPossible: not in the present state. Wrap it to say why: its text is
+	// shown to the client.
 	ErrNotPossible = errors.New("not possible in the present state")
 )
 
-// Filter chooses uploads; the zero Filter chooses all.
-type Filter struct {
-	Channel       upload.Channel
-	Kind          upload.Kind
-	States        []upload.State   // any of them; empty: all
-	Verdicts      []upload.Verdict // any of them; empty: all
-	Filename      string           // contained in the name
-	SpottedAfter  time.Time        // at or after; zero: no bound
-	SpottedBefore time.Time        // before; zero: no bound
-}
-
-// Journal is what is read of the durable record.
+// Journal is what is read of the durable record; *journal.Journal is one.
 type Journal interface {
-	// Get fails with ErrNotFound.
 	Get(ctx context.Context, id upload.ID) (upload.Upload, error)
-	// List gives at most limit uploads, the latest spotted first, and the cursor
-	// of the next page, empty on the last. It fails with ErrBadCursor.
-	List(ctx context.Context, f Filter, cursor string, limit int) ([]upload.Upload, string, error)
-	// Events gives everything that happened to an upload, oldest first.
+	List(ctx context.Context, f journal.Filter, cursor string, limit int) (journal.Page, error)
 	Events(ctx context.Context, id upload.ID) ([]upload.Event, error)
-	// Findings gives at most limit findings of the severities (none: all), in
-	// the order of the file, and the next cursor. It fails with ErrBadCursor.
-	Findings(ctx context.Context, id upload.ID, severities []upload.Severity, cursor string, limit int) ([]upload.Finding, string, error)
+	Findings(ctx context.Context, id upload.ID, f journal.FindingFilter) ([]journal.NumberedFinding, error)
 }
 
-// Feed is the journal's stream of events.
+// Feed is the journal's stream of events; *journal.Journal is one.
 type Feed interface {
-	// LastSeq is the number of the newest event; 0 where there is none.
-	LastSeq(ctx context.Context) (int64, error)
-	// EventsAfter gives at most limit events numbered above seq, in order.
+	LastEvent(ctx context.Context) (int64, error)
 	EventsAfter(ctx context.Context, seq int64, limit int) ([]upload.Event, error)
-	// Changed gives a channel that is closed when an event is recorded after the
-	// call. It may be nil where nobody can tell; the feed is also polled.
-	Changed() <-chan struct{}
+	// Subscribe gives a channel that receives at least once after the last
+	// change, and is closed when ctx ends.
+	Subscribe(ctx context.Context) <-chan struct{}
 }
 
 // Operator acts on one upload. Each call gives the upload as it is afterwards
-// and fails with ErrNotFound, ErrNotPossible or upload.ErrIllegalTransition.
+// and fails with journal.ErrNotFound, journal.ErrConflict, ErrNotPossible or
+// upload.ErrIllegalTransition; fs.ErrExist where a name is taken.
 type Operator interface {
 	Retry(ctx context.Context, id upload.ID) (upload.Upload, error)
 	Cancel(ctx context.Context, id upload.ID) (upload.Upload, error)
@@ -99,21 +79,24 @@ type Backlog struct {
 
 // Channel is a channel as it is now.
 type Channel struct {
-	Name         upload.Channel
-	State        string // open, paused, refused, offline, blocked
-	Reason       upload.Reason
-	Detail       string
-	Since        time.Time
-	NextProbeAt  time.Time
-	ServerURL    string // shown without user and query
-	Protocol     string
-	WatchDir     string
-	SettleMode   string
-	WriterProbe  string // works, cannot_tell; empty: not tried
-	Watching     string // events, rescans; empty: the directory is not there
-	LeftAlone    int64  // files that are not ours
-	Backlog      Backlog
-	LastAccepted map[upload.Kind]time.Time
+	Name   upload.Channel
+	State  string // as package channel names it
+	Reason upload.Reason
+	Detail string
+	// ServerMessage is what the server said when it refused: shown, never logged.
+	ServerMessage string
+	PausedBy      string
+	Since         time.Time
+	NextProbeAt   time.Time
+	ServerURL     string // shown without user and query
+	Protocol      string
+	WatchDir      string
+	SettleMode    string
+	WriterProbe   string // works, cannot_tell; empty: not tried
+	Watching      string // events, rescans; empty: the directory is not there
+	LeftAlone     int64  // files that are not ours
+	Backlog       Backlog
+	LastAccepted  map[upload.Kind]time.Time
 }
 
 // Step is one thing a connection test tried.

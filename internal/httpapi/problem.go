@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -61,14 +62,20 @@ func problemOf(err error) *problem {
 		return problemOfStatus(h)
 	}
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, journal.ErrNotFound):
 		return &problem{status: http.StatusNotFound, name: "not-found", detail: "there is no such upload"}
 	case errors.Is(err, ErrUnknownChannel):
 		return &problem{status: http.StatusNotFound, name: "unknown-channel"}
-	case errors.Is(err, ErrBadCursor):
+	case errors.Is(err, journal.ErrBadCursor):
 		return &problem{status: http.StatusBadRequest, name: "bad-request", misfits: []misfit{{"query", "cursor", "not a cursor of this list"}}}
-	case errors.Is(err, upload.ErrIllegalTransition), errors.Is(err, ErrNotPossible):
+	case errors.Is(err, ErrNotPossible):
 		return &problem{status: http.StatusConflict, name: "not-possible-now", detail: err.Error()}
+	case errors.Is(err, upload.ErrIllegalTransition):
+		return &problem{status: http.StatusConflict, name: "not-possible-now"}
+	case errors.Is(err, journal.ErrConflict), errors.Is(err, journal.ErrContentTaken):
+		return &problem{status: http.StatusConflict, name: "not-possible-now", detail: "another upload of this file or content is under way, or was delivered"}
+	case errors.Is(err, journal.ErrLeaseLost):
+		return &problem{status: http.StatusConflict, name: "not-possible-now", detail: "it has just changed; look again"}
 	case errors.Is(err, fs.ErrExist):
 		return &problem{status: http.StatusConflict, name: "not-possible-now", detail: "a file of this name is there already"}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

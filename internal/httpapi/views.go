@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -82,7 +83,7 @@ func viewEvent(e upload.Event) api.Event {
 	}
 }
 
-func viewFinding(f upload.Finding) api.Finding {
+func viewFinding(f journal.NumberedFinding) api.Finding {
 	v := api.Finding{
 		Severity: api.Severity(f.Severity), Rule: f.Rule, Row: orNil(f.Row), Column: orNil(f.Column),
 		Params: f.Params, Text: api.Text{Zh: f.Rule, En: f.Rule},
@@ -110,7 +111,7 @@ func viewLooked(l Looked) api.TriggerItem {
 func viewChannel(c Channel) api.Channel {
 	v := api.Channel{
 		Name: string(c.Name), State: c.State, Reason: orNil(string(c.Reason)), ReasonText: reasonText(c.Reason), Remedy: remedyText(c.Reason),
-		Detail: orNil(c.Detail), Since: orNil(c.Since), NextProbeAt: orNil(c.NextProbeAt),
+		Detail: orNil(c.Detail), ServerMessage: orNil(c.ServerMessage), PausedBy: orNil(c.PausedBy), Since: orNil(c.Since), NextProbeAt: orNil(c.NextProbeAt),
 		ServerURL: bareURL(c.ServerURL), Protocol: c.Protocol, WatchDir: c.WatchDir, SettleMode: c.SettleMode,
 		WriterProbe: orNil(c.WriterProbe), Watching: orNil(c.Watching), LeftAlone: c.LeftAlone,
 		Backlog:      api.Backlog{Files: c.Backlog.Files, Bytes: c.Backlog.Bytes, OldestSeconds: c.Backlog.Oldest.Seconds(), States: map[string]int64{}},
