@@ -1,0 +1,44 @@
+package watch
+
+import (
+	"io/fs"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// Directory is the watched directory as the watch needs it. It may come and go.
+type Directory interface {
+	// Path is the directory's path.
+	Path() string
+	// Look gives a file's identity without following links. Errors:
+	// fs.ErrNotExist of the file, durable.ErrNotRegular, durable.ErrNoDir when
+	// the directory is not there, or another.
+	Look(name string) (upload.Identity, error)
+	// Each visits every entry, in no order, and ends with the first error.
+	Each(visit func(Entry) error) error
+	// Plant makes an empty file, which must not exist.
+	Plant(name string) error
+	// Remove removes a file.
+	Remove(name string) error
+}
+
+// Entry is one name in the directory.
+type Entry struct {
+	Name string
+	Type fs.FileMode                     // type bits
+	Look func() (upload.Identity, error) // as Directory.Look; during the visit only
+}
+
+// From makes the watched directory d fit the watch.
+func From(d *durable.Dir) Directory { return directory{d} }
+
+type directory struct{ *durable.Dir }
+
+func (d directory) Plant(name string) error {
+	f, err := d.Create(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}

@@ -1,0 +1,21 @@
+//go:build !linux
+
+package watch
+
+import "github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+
+// Each visits every entry.
+func (d directory) Each(visit func(Entry) error) error {
+	for e, err := range d.List(".") {
+		if err != nil {
+			return err
+		}
+		look := func() (upload.Identity, error) { return d.Look(e.Name) }
+		if err := visit(Entry{Name: e.Name, Type: e.Type, Look: look}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fileSystem(string) (name string, network bool) { return "", false }

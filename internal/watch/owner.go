@@ -1,0 +1,143 @@
+package watch
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+const (
+	// gatherFor is how long an event waits for its companions: the two watches
+	// tell of the same rename, and a create is often followed by a close.
+	gatherFor = 2 * time.Millisecond
+	// Files found with no longer pause between them than burstGap are a batch,
+	// for at most burstMost.
+	burstGap  = time.Second
+	burstMost = 30 * time.Second
+	// recheckAfter is how many rescans an open upload's file is left unasked for.
+	recheckAfter = 10
+	recheckMost  = 1000 // asked again in one rescan
+)
+
+// file is what is known of one file of ours.
+type file struct {
+	id      upload.Identity
+	open    bool // an open upload of it exists
+	upload  upload.ID
+	checked time.Time // when the ledger was last asked
+	scan    int64     // the latest scan that saw it
+}
+
+// touch is what events said of a file since it was last looked at.
+type touch struct {
+	renamed bool // from a temporary name, and not closed by a writer since
+	nudge   bool // settling may be possible now
+}
+
+// owner is everything that belongs to Run's goroutine alone.
+type owner struct {
+	*Watcher
+	known   map[string]*file
+	pending queue
+	touched map[string]touch
+	gather  time.Time // when to look at what was touched; zero: nothing was
+	nudges  nudges
+	waiting []*request
+
+	source  *source
+	watched os.FileInfo // the directory the source watches
+	canary  canary
+
+	scans      int64
+	rescanAt   time.Time
+	scanTook   time.Duration
+	ledgerAt   time.Time // not before, after a ledger error
+	ledgerWait time.Duration
+
+	batch             string
+	batchAt, batchEnd time.Time
+}
+
+func newOwner(w *Watcher) *owner {
+	o := &owner{
+		Watcher: w, known: map[string]*file{}, touched: map[string]touch{},
+		nudges: newNudges(),
+	}
+	o.rescanAt = o.now()
+	return o
+}
+
+func (o *owner) now() time.Time { return o.opts.Now() }
+
+func (o *owner) events() <-chan event {
+	if o.source == nil {
+		return nil
+	}
+	return o.source.events
+}
+
+// nextDue is the earliest moment at which step has something to do.
+func (o *owner) nextDue() time.Time {
+	due := o.rescanAt
+	earlier := func(t time.Time) {
+		if !t.IsZero() && t.Before(due) {
+			due = t
+		}
+	}
+	earlier(o.gather)
+	earlier(o.nudges.due())
+	earlier(o.canary.due())
+	if o.pending.len() > 0 {
+		at := o.ledgerAt
+		if at.IsZero() {
+			at = o.now()
+		}
+		earlier(at)
+	}
+	return due
+}
+
+// step does what is due. At most one sighting is told to the ledger, so that
+// events are never left waiting for many.
+func (o *owner) step(ctx context.Context) {
+	now := o.now()
+	if !o.gather.IsZero() && !now.Before(o.gather) {
+		o.lookAtTouched(now)
+	}
+	if !now.Before(o.rescanAt) {
+		o.rescan(now)
+	}
+	for _, name := range o.nudges.fire(now) {
+		o.opts.Nudge(o.opts.Channel, name)
+	}
+	o.checkCanary(now)
+	if o.pending.len() > 0 && !now.Before(o.ledgerAt) {
+		o.spotOldest(ctx)
+	}
+}
+
+// takeNotes takes what callers of other goroutines left.
+func (o *owner) takeNotes() {
+	o.mu.Lock()
+	released, requests := o.released, o.requests
+	o.released, o.requests = map[string]struct{}{}, nil
+	o.mu.Unlock()
+	for name := range released {
+		delete(o.known, name)
+		o.touch(name, o.touched[name])
+	}
+	for _, r := range requests {
+		o.answer(r)
+	}
+}
+
+// batchAtNow gives the batch that a file found now belongs to.
+func (o *owner) batchAtNow(now time.Time) string {
+	if o.batch == "" || now.Sub(o.batchAt) > burstGap || now.After(o.batchEnd) {
+		o.batch, o.batchEnd = upload.NewUUID(now), now.Add(burstMost)
+	}
+	o.batchAt = now
+	return o.batch
+}

@@ -1,0 +1,134 @@
+package watch
+
+import (
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// missingRetry is how soon a directory that could not be read is tried again.
+const missingRetry = 5 * time.Second
+
+// rescan reads the whole directory: what is new or changed gets in line for the
+// ledger, what is gone is forgotten. The watch is set up first.
+func (o *owner) rescan(now time.Time) {
+	o.arm(now)
+	o.scans++
+	s := scan{owner: o, now: now}
+	err := o.opts.Dir.Each(s.visit)
+	if err == nil {
+		o.forgetUnseen()
+	}
+	took := o.now().Sub(now)
+	o.scanTook = took
+	o.rescanAt = o.now().Add(o.opts.Rescan)
+	if err != nil {
+		o.rescanAt = o.now().Add(min(o.opts.Rescan, missingRetry))
+	}
+	o.report(s, err, now, took)
+}
+
+func (o *owner) report(s scan, err error, at time.Time, took time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	was := o.status.Reason
+	o.status.LastScan, o.status.LastScanTook, o.status.Pending = at.UTC(), took, o.pending.len()
+	if err != nil {
+		o.status.Reason, o.status.Detail = reasonOf(err), err.Error()
+	} else {
+		o.status.Reason, o.status.Detail = "", ""
+		o.status.Counts, o.status.UnfitFiles = s.counts, s.unfit
+	}
+	switch now := o.status.Reason; {
+	case now == was:
+	case now != "":
+		o.opts.Logger.Error("watched directory cannot be read; it is tried again by itself",
+			"channel", string(o.opts.Channel), "reason", string(now), "error", o.status.Detail)
+	default:
+		o.opts.Logger.Info("watched directory can be read again", "channel", string(o.opts.Channel))
+	}
+}
+
+// forgetUnseen forgets the files that a whole scan did not meet.
+func (o *owner) forgetUnseen() {
+	for name, f := range o.known {
+		if f.scan != o.scans {
+			delete(o.known, name)
+			o.dropHint(name)
+		}
+	}
+}
+
+// scan is one reading of the directory.
+type scan struct {
+	*owner
+	now     time.Time
+	counts  Counts
+	unfit   []Unfit
+	recheck int
+}
+
+// visit looks at one entry; it never stops the scan.
+func (s *scan) visit(e Entry) error {
+	switch s.classify(e.Name) {
+	case classIgnored:
+		s.counts.Ignored++
+		s.sweepCanary(e, s.now)
+		return nil
+	case classInvalid:
+		s.refuse(e.Name, upload.NameInvalid)
+		return nil
+	case classUnknown:
+		if e.Type.IsDir() {
+			s.counts.Directories++
+		} else {
+			s.counts.NotOurs++
+		}
+		return nil
+	case classOurs:
+	}
+	id, err := e.Look()
+	switch {
+	case errors.Is(err, durable.ErrNotRegular):
+		s.refuse(e.Name, upload.NotRegular)
+	case errors.Is(err, fs.ErrNotExist): // gone since it was listed
+	case err != nil:
+		s.counts.Ours++
+		s.refuse(e.Name, reasonOf(err))
+	default:
+		s.counts.Ours++
+		s.found(e.Name, id)
+	}
+	return nil
+}
+
+// found puts a file in line if the ledger has not been asked about it as it is,
+// or so long ago that another replica may have ended its upload.
+func (s *scan) found(name string, id upload.Identity) {
+	f := s.known[name]
+	if f != nil {
+		f.scan = s.scans
+		if f.id == id && (!f.open || s.now.Sub(f.checked) < recheckAfter*s.opts.Rescan) {
+			return
+		}
+		if f.id == id {
+			if s.recheck++; s.recheck > recheckMost {
+				return
+			}
+		}
+	}
+	if s.pending.has(name) && s.pending.byName[name].Seen == id {
+		return
+	}
+	s.enqueue(name, id, s.now, false)
+}
+
+func (s *scan) refuse(name string, why upload.Reason) {
+	s.counts.Unfit++
+	if len(s.unfit) < maxUnfit {
+		s.unfit = append(s.unfit, Unfit{Name: escape(name), Reason: why})
+	}
+}
