@@ -19,6 +19,7 @@ func (l *loading) secretFiles(cfg *Config) {
 			l.fault(f.name, "both_forms")
 			continue
 		}
+		cfg.files[f.name] = path
 		value, err := readSecret(path)
 		switch {
 		case err != nil:
@@ -28,7 +29,7 @@ func (l *loading) secretFiles(cfg *Config) {
 		case unfit(value) != "":
 			l.fault(f.name+"_FILE", unfit(value))
 		default:
-			reflect.ValueOf(cfg).Elem().FieldByIndex(f.index).Set(reflect.ValueOf(Secret{value}))
+			reflect.ValueOf(cfg).Elem().FieldByIndex(f.index).Set(reflect.ValueOf(NewSecret(value)))
 		}
 	}
 }
@@ -41,7 +42,7 @@ func (l *loading) across(cfg *Config) {
 	if cfg.TLSClientCAFile != "" && cfg.TLSCertFile == "" {
 		l.fault("TLS_CLIENT_CA_FILE", "needs", "other", "TLS_CERT_FILE")
 	}
-	if cfg.APIToken.IsSet() && cfg.APIToken == cfg.APIViewToken {
+	if cfg.APIToken.IsSet() && cfg.APIToken.Reveal() == cfg.APIViewToken.Reveal() {
 		l.fault("API_VIEW_TOKEN", "same_token")
 	}
 	for _, ch := range []Channel{cfg.HQMS, cfg.Flu} {
@@ -60,7 +61,7 @@ func (l *loading) channel(cfg *Config, ch Channel) {
 	l.together(prefix+"CLIENT_CERT_FILE", ch.ClientCertFile, prefix+"CLIENT_KEY_FILE", ch.ClientKeyFile)
 	if !ch.On() {
 		if len(cfg.Channels()) > 0 {
-			l.idle(prefix)
+			l.idle(cfg, prefix)
 		}
 		return
 	}
@@ -71,17 +72,17 @@ func (l *loading) channel(cfg *Config, ch Channel) {
 		return
 	}
 	for name, s := range map[string]Secret{prefix + "ACCOUNT": ch.Account, prefix + "PASSWORD": ch.Password} {
-		if !s.IsSet() && l.environ[name] == "" && l.environ[name+"_FILE"] == "" {
+		if !s.IsSet() && !cfg.given[name] {
 			l.fault(name, "missing", "watch_dir", prefix+"WATCH_DIR")
 		}
 	}
 }
 
 // idle warns of variables of a channel that is off.
-func (l *loading) idle(prefix string) {
+func (l *loading) idle(cfg *Config, prefix string) {
 	var set []string
 	for _, f := range l.fields {
-		if strings.HasPrefix(f.name, prefix) && (l.environ[f.name] != "" || f.secret() && l.environ[f.name+"_FILE"] != "") {
+		if strings.HasPrefix(f.name, prefix) && cfg.given[f.name] {
 			set = append(set, f.name)
 		}
 	}

@@ -61,7 +61,8 @@ type Config struct {
 	ICD9Procedure   Coding `env:"HQMS_ICD9_PROCEDURE" envDefault:"beijing"`
 	ICD9Parameter   string `env:"HQMS_ICD9_PARAMETER" envDefault:"rc022" form:"parameter"`
 
-	environ  map[string]string
+	given    map[string]bool   // the variables that were set
+	files    map[string]string // of the secrets given as files: variable (without _FILE) → path
 	warnings []Fault
 }
 
@@ -137,12 +138,15 @@ func Load(environ []string, opts ...Option) (*Config, error) {
 	for _, o := range opts {
 		o(l)
 	}
-	cfg := &Config{environ: l.environ}
+	cfg := &Config{given: map[string]bool{}, files: map[string]string{}}
 	if err := env.ParseWithOptions(cfg, env.Options{Environment: l.environ, FuncMap: l.parsers(), OnSet: l.onSet}); err != nil {
 		// Our parsers never return errors; this is a wrong tag of Config.
 		return cfg, fmt.Errorf("read environment: %w", err)
 	}
 	cfg.complete()
+	for _, f := range l.fields {
+		cfg.given[f.name] = l.environ[f.name] != "" || f.secret() && l.environ[f.name+"_FILE"] != ""
+	}
 	l.secretFiles(cfg)
 	l.unknownNames()
 	l.across(cfg)

@@ -10,13 +10,13 @@ import (
 
 // field is one variable, as the tags of Config describe it.
 type field struct {
-	name    string // the variable
-	prefix  string // HQMS_ or FLU_ for a variable that each channel has, else empty
-	own     string // the name without that prefix
-	def     string
-	typ     reflect.Type
-	index   []int
-	tag     reflect.StructTag
+	name   string // the variable
+	prefix string // HQMS_ or FLU_ for a variable that each channel has, else empty
+	own    string // the name without that prefix
+	def    string
+	typ    reflect.Type
+	index  []int
+	tag    reflect.StructTag
 }
 
 // fields lists every variable, in the order of Config.
@@ -95,12 +95,7 @@ func (c *Config) Settings() []Setting {
 		if (f.prefix == "HQMS_" || strings.HasPrefix(f.name, "HQMS_")) && !c.HQMS.On() || f.prefix == "FLU_" && !c.Flu.On() {
 			continue
 		}
-		_, file := c.environ[f.name+"_FILE"]
-		all = append(all, Setting{
-			Name:    f.name,
-			Value:   show(v.FieldByIndex(f.index)),
-			Default: c.environ[f.name] == "" && (!f.secret() || !file),
-		})
+		all = append(all, Setting{Name: f.name, Value: show(v.FieldByIndex(f.index)), Default: !c.given[f.name]})
 	}
 	return all
 }

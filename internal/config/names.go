@@ -75,11 +75,11 @@ var serviceLinks = regexp.MustCompile(`^[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT(_[
 // serviceLink reports whether Kubernetes set the variable for a Service whose
 // name begins like our prefixes (hqms-sidecar: HQMS_SIDECAR_SERVICE_HOST).
 func serviceLink(name, value string) bool {
-	if strings.HasSuffix(name, "_PORT") {
-		proto, _, ok := strings.Cut(value, "://")
-		return ok && slices.Contains([]string{"tcp", "udp", "sctp"}, proto)
+	if serviceLinks.MatchString(name) {
+		return true
 	}
-	return serviceLinks.MatchString(name)
+	proto, _, ok := strings.Cut(value, "://") // HQMS_SIDECAR_PORT: an address, unlike a port of our own
+	return strings.HasSuffix(name, "_PORT") && ok && slices.Contains([]string{"tcp", "udp", "sctp"}, proto)
 }
 
 // suggest is the name that an unknown one with our prefix most probably means;

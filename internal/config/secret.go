@@ -9,22 +9,34 @@ import (
 
 // Secret is a value that must never be seen. However it is printed, it says
 // only [set], or nothing when it is not; Reveal is the one way to its value.
-type Secret struct{ value string }
+// The value stands behind a pointer because package fmt does not ask a value
+// that lies in an unexported field how it wants to be printed.
+type Secret struct{ value *string }
 
-// NewSecret makes a Secret of value.
-func NewSecret(value string) Secret { return Secret{value} }
+// NewSecret makes a Secret of value; an empty one is not set.
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{&value}
+}
 
 const shown = "[set]"
 
 // Reveal is the value itself.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // IsSet reports whether there is a value.
-func (s Secret) IsSet() bool { return s.value != "" }
+func (s Secret) IsSet() bool { return s.value != nil }
 
 // String implements fmt.Stringer.
 func (s Secret) String() string {
-	if s.value == "" {
+	if s.value == nil {
 		return ""
 	}
 	return shown
@@ -50,7 +62,7 @@ func (l *loading) secret(v string) Secret {
 		l.fault(l.current.name, what)
 		return Secret{}
 	}
-	return Secret{v}
+	return NewSecret(v)
 }
 
 // unfit says why v cannot be a secret: the id of a phrase, or nothing.

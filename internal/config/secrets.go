@@ -40,14 +40,11 @@ type Secrets struct {
 // NewSecrets takes over the secrets of cfg.
 func NewSecrets(cfg *Config, log *slog.Logger) *Secrets {
 	s := &Secrets{
-		files: map[string]string{}, log: log, values: map[string]string{},
+		files: maps.Clone(cfg.files), log: log, values: map[string]string{},
 		hashes: map[upload.Channel]string{}, unread: map[string]string{}, settled: 300 * time.Millisecond,
 	}
 	for name, secret := range cfg.secrets() {
 		s.values[name] = secret.Reveal()
-		if path := cfg.environ[name+"_FILE"]; path != "" && cfg.environ[name] == "" {
-			s.files[name] = path
-		}
 	}
 	return s
 }
