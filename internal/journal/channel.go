@@ -34,8 +34,12 @@ const channelColumns = `channel, state, reason, detail, paused, paused_by, pause
 
 func channelRefs(r *ChannelRecord) []any {
 	return []any{
-		&r.Channel, &r.State, &r.Reason, &r.Detail, &r.Paused, &r.PausedBy, nanos{&r.PausedAt},
-		nanos{&r.RefusedSince}, nanos{&r.NextProbeAt}, &r.RefusalsToday, &r.RefusalDay, &r.CredentialHash, nanos{&r.UpdatedAt},
+		&r.Channel, &r.State, &r.Reason, &r.Detail, &r.Paused, &r.PausedBy,
+		nanos{&r.PausedAt},
+		nanos{&r.RefusedSince},
+		nanos{&r.NextProbeAt},
+		&r.RefusalsToday, &r.RefusalDay, &r.CredentialHash,
+		nanos{&r.UpdatedAt},
 	}
 }
 

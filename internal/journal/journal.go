@@ -209,3 +209,6 @@ func (j *Journal) syncReasons(ctx context.Context) error {
 		return err
 	})
 }
+
+// Rebind turns ? placeholders into the driver's own.
+func (j *Journal) Rebind(query string) string { return j.store.Dialect.Rebind(query) }

@@ -66,7 +66,7 @@ CREATE TABLE uploads (
 
     lease_owner          TEXT    CONSTRAINT owner_is_named CHECK (lease_owner <> ''),
     lease_until          INTEGER,
-    fence                INTEGER NOT NULL DEFAULT 0 CONSTRAINT fence_is_counted CHECK (fence >= 0),
+    fence                INTEGER NOT NULL DEFAULT 0,
 
     CONSTRAINT verdict_exactly_when_decided CHECK (CASE
         WHEN state IN ('decided', 'retired') THEN verdict <> ''
