@@ -541,10 +541,10 @@ type TriggerItem struct {
 	Remedy     *Text   `json:"remedy"`
 	Size       *int64  `json:"size"`
 
-	// Taken An upload began (with `dry_run`
+	// Taken An upload began (with `dry_run`, would begin).
 	Taken bool `json:"taken"`
 
-	// UploadID The upload that began
+	// UploadID The upload that began, or the one that has to do with this file already.
 	UploadID *string `json:"upload_id"`
 }
 

@@ -31,8 +31,11 @@ func newAttempts(now func() time.Time) *attempts {
 func (a *attempts) blocked(client string) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	owed := a.full[network(client)].Sub(a.now())
-	return max(0, owed-(allowedAttempts-1)*attemptRegrows)
+	whole, known := a.full[network(client)]
+	if !known {
+		return 0
+	}
+	return max(0, whole.Sub(a.now())-(allowedAttempts-1)*attemptRegrows)
 }
 
 // failed counts a wrong token.

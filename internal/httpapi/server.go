@@ -74,10 +74,11 @@ func (o Options) withDefaults() Options {
 
 // Server serves the API.
 type Server struct {
-	options Options
-	echo    *echo.Echo
-	streams *streams
-	certs   *certificates // nil: plain HTTP
+	options    Options
+	operations operations
+	echo       *echo.Echo
+	streams    *streams
+	certs      *certificates // nil: plain HTTP
 }
 
 // New makes a server. It fails if an interface is missing or the TLS files
@@ -128,7 +129,7 @@ func (s *Server) build() error {
 	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV}))
 	e.GET("/openapi.yaml", serveDocument)
 	e.GET("/metrics", serveMetrics(o.Metrics))
-	s.echo = e
+	s.echo, s.operations = e, ops
 	return nil
 }
 
