@@ -46,9 +46,11 @@ type Options struct {
 	Deadline time.Duration
 	// Grace is how long unknown answers after a lost upload answer must last
 	// before the file is sent again.
-	Grace  time.Duration
-	Logger *slog.Logger
-	Now    func() time.Time
+	Grace time.Duration
+	// ResendMax is the longest pause before such a sending again; 15 minutes by default.
+	ResendMax time.Duration
+	Logger    *slog.Logger
+	Now       func() time.Time
 }
 
 // Stage follows sent uploads to their verdict. Its Run may be called concurrently.
@@ -61,6 +63,9 @@ func New(o Options) *Stage {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.ResendMax == 0 {
+		o.ResendMax = 15 * time.Minute
 	}
 	return &Stage{o: o}
 }
@@ -183,13 +188,23 @@ func (s *Stage) unknown(u upload.Upload, a upload.Answer) upload.Outcome {
 	}
 	lasted := now.Sub(t.UnknownSince)
 	if t.Unknowns >= unknownsNeeded && lasted >= s.o.Grace {
-		return upload.Unarrived(0)
+		return upload.Unarrived(s.resendPause(u, now))
 	}
 	wait := s.pause(t.Unknowns - 1)
 	if t.Unknowns >= unknownsNeeded-1 { // the next answer may be the last one needed
 		wait = min(wait, max(s.o.Grace-lasted, s.o.PollMin))
 	}
 	return upload.Polled(t, wait, upload.VerdictUnknown)
+}
+
+// resendPause is none after the first sending, and grows with the time that all
+// the sendings have taken: a server that loses every answer, and the delivery
+// with it, is not sent the file once a minute for ever.
+func (s *Stage) resendPause(u upload.Upload, now time.Time) time.Duration {
+	if !u.Ticket.IssuedAt.After(u.SentAt) {
+		return 0
+	}
+	return min(now.Sub(u.SentAt)/4, s.o.ResendMax)
 }
 
 // overdue reports whether the deadline ends the waiting. u.Attempt counts the

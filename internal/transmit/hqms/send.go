@@ -33,7 +33,11 @@ func (c *Client) Send(
 	_, _, wroteErr := f.get()
 	whole := sent == body.Size && wroteErr == nil
 	if err != nil {
-		return broken(t, whole, netCause(err, f, whole, readErr)), nil
+		cause := netCause(err, f, whole, readErr)
+		if cause.Reason == upload.ServerMisconfigured { // a redirect: it did not take the body
+			whole = false
+		}
+		return broken(t, whole, cause), nil
 	}
 	return c.answered(t, whole, r), nil
 }
