@@ -44,6 +44,12 @@ func (f Fault) Error() string { return f.Variable + ": " + f.Text(phrase.English
 // Faults is everything wrong with the configuration; the error of Load.
 type Faults []Fault
 
+// FaultsOf finds the faults in the error of Load; nil if there are none.
+func FaultsOf(err error) Faults {
+	faults, _ := errors.AsType[Faults](err)
+	return faults
+}
+
 // Error implements error; [Faults.Print] is for people.
 func (fs Faults) Error() string {
 	parts := make([]string, len(fs))

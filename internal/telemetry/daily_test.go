@@ -16,7 +16,7 @@ func TestLogFilesTurnAtMidnightAndTheOldestGo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lo[g]s") // a pattern character in the path
 	now := time.Date(2026, 1, 1, 23, 59, 0, 0, time.Local)
 	d := &dailyFile{dir: dir, now: func() time.Time { return now }, keep: 3, complain: func(err error) { t.Error(err) }}
-	defer d.Close() //nolint:errcheck // test
+	defer d.Close()
 	must(t, os.MkdirAll(dir, 0o700))
 	must(t, os.WriteFile(filepath.Join(dir, "hqms-sidecar-notes.log"), nil, 0o600))
 	for range 5 {
@@ -42,7 +42,7 @@ func TestUnwritableLogDirectoryIsToldOnceAndEndsNothing(t *testing.T) {
 	now := noon
 	var told []error
 	d := &dailyFile{dir: dir, now: func() time.Time { return now }, keep: 3, complain: func(err error) { told = append(told, err) }}
-	defer d.Close() //nolint:errcheck // test
+	defer d.Close()
 	for range 5 {
 		if n, err := d.Write([]byte("line\n")); n != 5 || err != nil {
 			t.Fatalf("write: %d, %v", n, err)
@@ -67,7 +67,7 @@ func TestFullDiskLosesLinesButNotTheProgram(t *testing.T) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
 		t.Skipf("a small file system cannot be mounted here: %v", err)
 	}
-	defer syscall.Unmount(dir, syscall.MNT_DETACH) //nolint:errcheck // test
+	defer syscall.Unmount(dir, syscall.MNT_DETACH)
 	now := noon
 	var stdout strings.Builder
 	tel, err := Start(t.Context(), Options{Stdout: &stdout, LogDir: dir, LogFormat: "text", Now: func() time.Time { return now }})

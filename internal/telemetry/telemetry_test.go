@@ -73,7 +73,7 @@ func TestUnknownExporterIsRefused(t *testing.T) {
 func TestDeadCollectorCostsAtMostTwoSecondsAtTheEnd(t *testing.T) {
 	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
-	defer silent.Close() //nolint:errcheck // test
+	defer silent.Close()
 	for _, endpoint := range []string{"http://" + silent.Addr().String(), "http://127.0.0.1:1"} {
 		t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
 		p := begin(t, noon)
@@ -98,7 +98,7 @@ func TestMetricNamesAreTheContract(t *testing.T) {
 		Kinds: map[upload.Channel][]upload.Kind{upload.Flu: {"flu"}},
 	})
 	must(t, err)
-	defer tel.Shutdown(context.Background()) //nolint:errcheck // nothing to send
+	defer tel.Shutdown(context.Background())
 	tel.Observe(SourceFunc(func(context.Context) (Snapshot, error) {
 		return Snapshot{
 			Backlog:      []Backlog{{Channel: upload.Flu, State: upload.StatePacked, Files: 2, Bytes: 700, Oldest: noon}},
@@ -140,7 +140,7 @@ func TestScrapeGoesOnWhenTheJournalDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	tel, err := Start(t.Context(), Options{Stdout: io.Discard, Kinds: map[upload.Channel][]upload.Kind{upload.Flu: {"flu"}}})
 	must(t, err)
-	defer tel.Shutdown(context.Background()) //nolint:errcheck // nothing to send
+	defer tel.Shutdown(context.Background())
 	tel.Observe(SourceFunc(func(context.Context) (Snapshot, error) { return Snapshot{}, errors.New("locked") }))
 	if page := scrape(t, tel); !strings.Contains(page, metricUploads) || strings.Contains(page, metricFiles) {
 		t.Errorf("page:\n%s", page)

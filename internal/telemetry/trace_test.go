@@ -162,7 +162,7 @@ func TestOperatorsEndEmitsTheRoot(t *testing.T) {
 func TestRequestsCarryTheTraceAlsoWithoutAnExporter(t *testing.T) {
 	t.Parallel()
 	p := begin(t, noon)
-	defer p.Shutdown(context.Background()) //nolint:errcheck // nothing to send
+	defer p.Shutdown(context.Background())
 	var got string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Traceparent") }))
 	defer server.Close()
