@@ -59,6 +59,7 @@ func parseRule(y *Layout, r record) (Rule, error) {
 		p.days(&rule)
 	case FormCompare:
 		p.compare(&rule)
+	case FormIdentity: // read above
 	}
 	if p.err == nil && len(rule.Targets) == 0 {
 		p.fail("names no column")

@@ -1,0 +1,205 @@
+package validate
+
+import (
+	"bytes"
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// The names of charsets in reports.
+const (
+	CharsetUTF8    = "utf-8"
+	CharsetGB18030 = "gb18030"
+)
+
+const (
+	// window is how many bytes are held back to decide the charset.
+	window = 64 << 10
+	// firm is the number of multi-byte characters that settle UTF-8 for good.
+	firm = 32
+)
+
+// charset is what is known of the encoding so far.
+type charset struct {
+	name    string // empty: only ASCII so far
+	weak    int    // UTF-8 on so much evidence only; 0: firm
+	held    []byte // bytes waiting for the decision
+	started bool
+}
+
+// take passes on what may be read now: p itself once the charset is known or
+// while all is ASCII; else the held bytes as soon as they decide.
+func (c *charset) take(p []byte, eof bool) []byte {
+	if !c.started {
+		if c.held = append(c.held, p...); len(c.held) < 8 && !eof {
+			return nil
+		}
+		p, c.held, c.started = c.held, nil, true
+		if rest, ok := bytes.CutPrefix(p, []byte("\xef\xbb\xbf")); ok {
+			c.name, p = CharsetUTF8, rest
+		}
+	}
+	if c.name != "" || (len(c.held) == 0 && isASCII(p)) {
+		return p
+	}
+	c.held = append(c.held, p...)
+	if len(c.held) < window && !eof {
+		return nil
+	}
+	p, c.held = c.held, nil
+	c.decide(p)
+	return p
+}
+
+// decide judges a window that holds bytes beyond ASCII.
+func (c *charset) decide(p []byte) {
+	chars, badUTF8 := scanUTF8(trimCut(p))
+	if badUTF8 == 0 {
+		c.name = CharsetUTF8
+		if chars < firm {
+			c.weak = chars + 1
+		}
+		return
+	}
+	_, badGB := countGB18030(p)
+	switch {
+	case chars >= firm && badUTF8*20 <= chars: // UTF-8 with a few damaged characters
+		c.name = CharsetUTF8
+	case badGB <= badUTF8:
+		c.name = CharsetGB18030
+	default:
+		c.name = CharsetUTF8
+	}
+}
+
+// measure counts the characters of a field and its bad sequences. It is where
+// weak evidence is strengthened or overturned.
+func (c *charset) measure(v []byte) (chars, bad int) {
+	if c.name == CharsetGB18030 {
+		return countGB18030(v)
+	}
+	if utf8.Valid(v) {
+		chars = utf8.RuneCount(v)
+		if c.weak > 0 {
+			c.strengthen(v, chars)
+		}
+		return chars, 0
+	}
+	if c.weak > 0 || c.name == "" {
+		if n, badGB := countGB18030(v); badGB == 0 {
+			c.name, c.weak = CharsetGB18030, 0
+			return n, 0
+		}
+	}
+	return countUTF8(v)
+}
+
+func (c *charset) strengthen(v []byte, chars int) {
+	if isASCII(v) {
+		return
+	}
+	c.weak += chars
+	if _, badGB := countGB18030(v); badGB > 0 || c.weak > firm {
+		c.weak = 0
+	}
+}
+
+// countUTF8 counts characters and bad bytes.
+func countUTF8(v []byte) (chars, bad int) {
+	for len(v) > 0 {
+		r, n := utf8.DecodeRune(v)
+		if r == utf8.RuneError && n == 1 {
+			bad++
+		}
+		chars++
+		v = v[n:]
+	}
+	return chars, bad
+}
+
+// scanUTF8 counts multi-byte characters and bad bytes.
+func scanUTF8(v []byte) (multi, bad int) {
+	for i := 0; i < len(v); {
+		if v[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(v[i:])
+		if r == utf8.RuneError && n == 1 {
+			bad++
+		} else {
+			multi++
+		}
+		i += n
+	}
+	return multi, bad
+}
+
+// trimCut drops a UTF-8 character cut off by the end of p.
+func trimCut(p []byte) []byte {
+	for i := 1; i <= 3 && i <= len(p); i++ {
+		if b := p[len(p)-i]; utf8.RuneStart(b) {
+			if b >= utf8.RuneSelf && !utf8.FullRune(p[len(p)-i:]) {
+				return p[:len(p)-i]
+			}
+			break
+		}
+	}
+	return p
+}
+
+// countGB18030 counts characters and bad sequences by the structure of GB 18030.
+func countGB18030(v []byte) (chars, bad int) {
+	for i := 0; i < len(v); {
+		n := sizeGB18030(v[i:])
+		if n < 0 {
+			bad++
+			n = 1
+		}
+		i += n
+		chars++
+	}
+	return chars, bad
+}
+
+// sizeGB18030 is the length of the character at the head of v, -1 if bad.
+func sizeGB18030(v []byte) int {
+	b := v[0]
+	if b < 0x80 {
+		return 1
+	}
+	if b == 0x80 || b == 0xff || len(v) < 2 {
+		return -1
+	}
+	switch t := v[1]; {
+	case t >= 0x40 && t != 0x7f && t != 0xff:
+		return 2
+	case t < '0' || t > '9' || len(v) < 4:
+		return -1
+	}
+	if v[2] < 0x81 || v[2] == 0xff || v[3] < '0' || v[3] > '9' {
+		return -1
+	}
+	// The plane-0 part ends at 84 31 A4 39, the others run 90 30 81 30 … E3 32 9A 35.
+	code := uint32(b)<<24 | uint32(v[1])<<16 | uint32(v[2])<<8 | uint32(v[3])
+	if code > 0x8431a439 && code < 0x90308130 || code > 0xe3329a35 {
+		return -1
+	}
+	return 4
+}
+
+// isASCII looks at eight bytes at a time.
+func isASCII(p []byte) bool {
+	for len(p) >= 8 {
+		if binary.LittleEndian.Uint64(p)&0x8080808080808080 != 0 {
+			return false
+		}
+		p = p[8:]
+	}
+	for _, b := range p {
+		if b >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

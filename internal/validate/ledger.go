@@ -1,0 +1,145 @@
+package validate
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// ledger gathers findings: the first ones in full, all of them counted.
+type ledger struct {
+	book     *rulebook
+	layout   *standard.Layout
+	max      int
+	kept     []upload.Finding
+	tally    upload.Tally
+	counts   []int64 // rule × (column + 1); column -1 stands for no column
+	extra    map[[2]string]int64
+	row      int64
+	rowWrong bool
+	fileBad  bool
+}
+
+func newLedger(book *rulebook, layout *standard.Layout, limit int) *ledger {
+	columns := 0
+	if layout != nil {
+		columns = len(layout.Columns)
+	}
+	return &ledger{
+		book: book, layout: layout, max: limit,
+		counts: make([]int64, len(book.rules)*(columns+1)), extra: map[[2]string]int64{},
+	}
+}
+
+// adopt continues an earlier ledger that knew no layout yet.
+func (l *ledger) adopt(old *ledger) {
+	l.kept, l.tally, l.extra, l.fileBad = old.kept, old.tally, old.extra, old.fileBad
+	for i, n := range old.counts {
+		if n > 0 {
+			l.count(ruleID(i), -1, n)
+		}
+	}
+}
+
+func (l *ledger) count(rule ruleID, column int, n int64) {
+	l.counts[int(rule)*(len(l.counts)/len(l.book.rules))+column+1] += n
+}
+
+// add notes a finding in the present row. params is asked only if the finding
+// is kept, so that a file wrong in every row costs little.
+func (l *ledger) add(rule ruleID, column int, params func() map[string]string) {
+	if l.note(rule) {
+		l.count(rule, column, 1)
+		if len(l.kept) < l.max {
+			l.keep(rule, l.code(column), params)
+		}
+	}
+}
+
+// addNamed is add for a column that the layout does not know.
+func (l *ledger) addNamed(rule ruleID, column string, params func() map[string]string) {
+	if !l.note(rule) {
+		return
+	}
+	if len(l.extra) < 1000 {
+		l.extra[[2]string{l.book.rules[rule].id, column}]++
+	} else {
+		l.count(rule, -1, 1)
+	}
+	if len(l.kept) < l.max {
+		l.keep(rule, column, params)
+	}
+}
+
+// note tallies; false if the rule is off.
+func (l *ledger) note(rule ruleID) bool {
+	info := l.book.rules[rule]
+	switch info.severity {
+	case upload.Fatal:
+		l.tally.Fatal++
+	case upload.Error:
+		l.tally.Error++
+	case upload.Warning:
+		l.tally.Warning++
+	default:
+		return false
+	}
+	if info.severity != upload.Warning {
+		l.rowWrong = true
+		l.fileBad = l.fileBad || info.wide
+	}
+	return true
+}
+
+func (l *ledger) keep(rule ruleID, column string, params func() map[string]string) {
+	info := l.book.rules[rule]
+	f := upload.Finding{Severity: info.severity, Rule: info.id, Row: l.row, Column: column}
+	if params != nil {
+		f.Params = params()
+	}
+	if l.layout == nil {
+		l.kept = append(l.kept, f)
+		return
+	}
+	if i, ok := l.layout.Column(column); ok {
+		f.Params = withParam(f.Params, "name", l.layout.Columns[i].Name)
+	}
+	if text, ok := l.layout.Texts[info.id]; ok {
+		f.Params = withParam(withParam(f.Params, "zh", text[0]), "en", text[1])
+	}
+	l.kept = append(l.kept, f)
+}
+
+func withParam(params map[string]string, name, value string) map[string]string {
+	if params == nil {
+		params = map[string]string{}
+	}
+	params[name] = value
+	return params
+}
+
+func (l *ledger) code(column int) string {
+	if column < 0 || l.layout == nil {
+		return ""
+	}
+	return l.layout.Columns[column].Code
+}
+
+// counted lists the counts, by rule and column.
+func (l *ledger) counted() []RuleCount {
+	var all []RuleCount
+	width := len(l.counts) / len(l.book.rules)
+	for i, n := range l.counts {
+		if n > 0 {
+			info := l.book.rules[i/width]
+			all = append(all, RuleCount{Rule: info.id, Column: l.code(i%width - 1), Severity: info.severity, N: n})
+		}
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(l.extra), func(a, b [2]string) int { return compareText(a[0]+a[1], b[0]+b[1]) }) {
+		info := l.book.rules[l.book.by[k[0]]]
+		all = append(all, RuleCount{Rule: k[0], Column: k[1], Severity: info.severity, N: l.extra[k]})
+	}
+	return all
+}

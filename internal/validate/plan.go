@@ -1,0 +1,102 @@
+package validate
+
+import (
+	"strings"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
+)
+
+// plan is a check laid out for one header: a cell per field, and the rules
+// across columns with the slots their columns' values are kept in.
+type plan struct {
+	layout *standard.Layout
+	cells  []cell // by field
+	index  bool   // the first field is an unnamed row number
+	slots  []int  // column → slot; -1: no rule asks for it
+	values []value
+	rules  []bound
+	opts   Options
+	haves  []have
+}
+
+// first is the first field that holds data.
+func (p *plan) first() int {
+	if p.index {
+		return 1
+	}
+	return 0
+}
+
+// bound is a rule with its number.
+type bound struct {
+	*standard.Rule
+	id   ruleID
+	seen *seenSet // of unique
+	name string   // of link: its columns
+}
+
+func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
+	p := &plan{layout: l, cells: make([]cell, fields), slots: make([]int, len(l.Columns)), opts: o}
+	for i := range p.cells {
+		p.cells[i] = cell{column: -1, slot: -1}
+	}
+	for i := range p.slots {
+		p.slots[i] = -1
+	}
+	for i := range l.Rules {
+		r := &l.Rules[i]
+		b := bound{Rule: r, id: idForm}
+		if r.Form != standard.FormIdentity {
+			b.id = book.by[r.ID]
+			if book.off(b.id) {
+				continue
+			}
+		}
+		if r.Form == standard.FormUnique {
+			b.seen = newSeenSet()
+		}
+		if r.Form == standard.FormLink {
+			if o.Links == nil {
+				continue
+			}
+			b.name = columnNames(l, r.Targets)
+		}
+		p.ask(r)
+		p.rules = append(p.rules, b)
+	}
+	return p
+}
+
+// ask gives every column that a rule reads a slot.
+func (p *plan) ask(r *standard.Rule) {
+	columns := append([]int{r.Low.Column, r.High.Column, r.Birth, r.Sex}, r.Targets...)
+	columns = append(append(columns, r.Left.Columns...), r.Right.Columns...)
+	for _, group := range r.When {
+		for _, t := range group {
+			columns = append(columns, t.Columns...)
+		}
+	}
+	for _, c := range columns {
+		if c >= 0 && p.slots[c] < 0 {
+			p.slots[c] = len(p.values)
+			p.values = append(p.values, value{})
+		}
+	}
+}
+
+// place says that a field holds a column.
+func (p *plan) place(field, column int) {
+	p.cells[field] = newCell(p.layout, column, p.opts)
+	p.cells[field].slot = p.slots[column]
+}
+
+// at is a column's value in the present row; empty if the header lacks it.
+func (p *plan) at(column int) *value { return &p.values[p.slots[column]] }
+
+func columnNames(l *standard.Layout, columns []int) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = strings.ToUpper(l.Columns[c].Code)
+	}
+	return strings.Join(names, "+")
+}
