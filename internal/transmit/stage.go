@@ -27,7 +27,7 @@ type Gate interface {
 type Spool interface {
 	// Open opens the packed copy of u and gives its size. A copy that is
 	// missing or damaged is a fault of reason SpoolLost.
-	Open(u upload.Upload) (io.ReadSeekCloser, int64, error)
+	Open(ctx context.Context, u upload.Upload) (io.ReadSeekCloser, int64, error)
 }
 
 // Tickets makes tickets durable.
@@ -107,7 +107,7 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 			return upload.Sent(t, upload.ServerWorking).After(s.o.FirstPoll), nil
 		}
 	}
-	body, size, err := s.o.Spool.Open(u)
+	body, size, err := s.o.Spool.Open(ctx, u)
 	if err != nil {
 		if f, ok := errors.AsType[*upload.Fault](err); ok && f.Reason == upload.SpoolLost {
 			return upload.Resettled(upload.SpoolLost), nil

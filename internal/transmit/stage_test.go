@@ -1,0 +1,252 @@
+package transmit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/transmit"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+
+// bench is a stage whose surroundings write down the order of things.
+type bench struct {
+	did []string
+
+	ready, admitErr, keepErr, spoolErr, sendErr, arrivedErr error
+	arrived                                                 bool
+	sending                                                 transmit.Sending
+}
+
+func (b *bench) note(s string) { b.did = append(b.did, s) }
+
+func (b *bench) Ready(context.Context) error { return b.ready }
+
+func (b *bench) Admit(ctx context.Context, ask func(context.Context) error) error { return ask(ctx) }
+
+func (b *bench) Heard(_ context.Context, err error) { b.note(fmt.Sprintf("heard %v", err)) }
+
+func (b *bench) Open(context.Context, upload.Upload) (io.ReadSeekCloser, int64, error) {
+	b.note("open")
+	return b, 5, b.spoolErr
+}
+func (b *bench) Read([]byte) (int, error)       { return 0, io.EOF }
+func (b *bench) Seek(int64, int) (int64, error) { return 0, nil }
+func (b *bench) Close() error                   { b.note("close"); return nil }
+
+func (b *bench) KeepTicket(_ context.Context, _ upload.Upload, t upload.Ticket, _ time.Time) error {
+	b.note("keep " + t.Token)
+	return b.keepErr
+}
+
+// wire is the protocol's face of the bench.
+type wire struct{ *bench }
+
+func (w wire) Admit(context.Context, transmit.Delivery) (upload.Ticket, error) {
+	w.note("admit")
+	return upload.Ticket{Token: "new", Fate: upload.Untouched, IssuedAt: start}, w.admitErr
+}
+
+func (w wire) Send(_ context.Context, d transmit.Delivery, t upload.Ticket, b transmit.Body, _ transmit.Progress) (transmit.Sending, error) {
+	w.note(fmt.Sprintf("send %s %d %s", t.Token, b.Size, d.Coding.Diagnosis))
+	x := w.sending
+	x.Ticket.Token = t.Token
+	return x, w.sendErr
+}
+
+func (w wire) Arrived(_ context.Context, t upload.Ticket) (bool, error) {
+	w.note("arrived? " + t.Token)
+	return w.arrived, w.arrivedErr
+}
+
+func (w wire) Result(context.Context, upload.Ticket) (upload.Answer, error) {
+	panic("transmit does not ask for results")
+}
+
+func (b *bench) run(t *testing.T, u upload.Upload) (upload.Upload, error) {
+	t.Helper()
+	s := transmit.New(transmit.Options{
+		Channels: map[upload.Channel]transmit.Channel{
+			upload.HQMS: {Protocol: wire{b}, Gate: b, Coding: transmit.Coding{Diagnosis: transmit.National}},
+		},
+		Spool: b, Tickets: b, Backoff: upload.Backoff{Min: time.Second, Max: time.Minute}, FirstPoll: 2 * time.Second,
+		Now: func() time.Time { return start },
+	})
+	o, err := s.Run(t.Context(), u)
+	if err != nil {
+		return u, err
+	}
+	after, err := o.Apply(u, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return after, nil
+}
+
+func packed(t upload.Ticket) upload.Upload {
+	return upload.Upload{
+		ID: "u", Channel: upload.HQMS, State: upload.StatePacked, Digest: "sha-256:d", ContentKey: "sha-256:d", Ticket: t,
+	}
+}
+
+func answered() transmit.Sending {
+	return transmit.Sending{Ticket: upload.Ticket{Fate: upload.Answered}}
+}
+
+func TestTicketIsDurableBeforeTheFirstByte(t *testing.T) {
+	t.Parallel()
+	b := &bench{sending: answered()}
+	u, err := b.run(t, packed(upload.Ticket{}))
+	if err != nil || u.State != upload.StateSent || u.Ticket.Fate != upload.Answered || u.Reason != "" {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	want := []string{"open", "admit", "keep new", "send new 5 national", "heard <nil>", "close"}
+	if diff := cmp.Diff(want, b.did); diff != "" {
+		t.Error(diff)
+	}
+	if u.NextAttemptAt.Sub(start) != 2*time.Second {
+		t.Errorf("first asked after %s", u.NextAttemptAt.Sub(start))
+	}
+}
+
+func TestNothingIsSentWithoutADurableTicket(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("disk on fire")
+	b := &bench{keepErr: cause, sending: answered()}
+	_, err := b.run(t, packed(upload.Ticket{}))
+	if f := upload.AsFault(err); f.Class != upload.Local || f.Reason != upload.JournalUnavailable || !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
+	if slices.Contains(b.did, "send new 5 national") {
+		t.Error("the body went out")
+	}
+}
+
+func TestBytesThatMayHaveArrivedAreAskedAboutNotSent(t *testing.T) {
+	t.Parallel()
+	for _, fate := range []upload.Fate{upload.Untouched, upload.Maybe, upload.Answered} {
+		b := &bench{}
+		u, err := b.run(t, packed(upload.Ticket{Token: "old", Fate: fate}))
+		if err != nil || u.State != upload.StateSent || u.Ticket.Token != "old" || u.Ticket.Fate != upload.Maybe || u.Reason != upload.AnswerLost {
+			t.Errorf("%s: %+v, %v", fate, u, err)
+		}
+		if len(b.did) != 0 {
+			t.Errorf("%s: did %v", fate, b.did)
+		}
+	}
+}
+
+func TestBrokenUploadIsAskedAboutFirst(t *testing.T) {
+	t.Parallel()
+	old := upload.Ticket{Token: "old", Fate: upload.Broken}
+	t.Run("it is there after all", func(t *testing.T) {
+		t.Parallel()
+		b := &bench{arrived: true}
+		u, err := b.run(t, packed(old))
+		if err != nil || u.State != upload.StateSent || u.Ticket.Token != "old" || u.Ticket.Fate != upload.Maybe {
+			t.Errorf("%+v, %v", u, err)
+		}
+		if diff := cmp.Diff([]string{"arrived? old", "heard <nil>"}, b.did); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("it is not there", func(t *testing.T) {
+		t.Parallel()
+		b := &bench{sending: answered()}
+		u, err := b.run(t, packed(old))
+		if err != nil || u.State != upload.StateSent || u.Ticket.Token != "new" {
+			t.Errorf("%+v, %v", u, err)
+		}
+	})
+	t.Run("the server cannot say", func(t *testing.T) {
+		t.Parallel()
+		b := &bench{arrivedErr: upload.PassingFault(upload.ServerError, "", nil)}
+		_, err := b.run(t, packed(old))
+		if upload.AsFault(err).Reason != upload.ServerError || slices.Contains(b.did, "admit") {
+			t.Errorf("%v after %v", err, b.did)
+		}
+	})
+}
+
+func TestEndsOfASending(t *testing.T) {
+	t.Parallel()
+	busy := upload.PassingFault(upload.ServerBusy, "upload: HTTP status 429", nil)
+	busy.RetryAfter = time.Hour
+	for name, c := range map[string]struct {
+		fate   upload.Fate
+		cause  *upload.Fault
+		state  upload.State
+		reason upload.Reason
+		wait   time.Duration // at least
+	}{
+		"answer lost":                      {upload.Maybe, upload.PassingFault(upload.AnswerLost, "", nil), upload.StateSent, upload.AnswerLost, 2 * time.Second},
+		"5xx when it was whole":            {upload.Maybe, upload.PassingFault(upload.ServerError, "", nil), upload.StateSent, upload.AnswerLost, 2 * time.Second},
+		"a fate left untouched":            {upload.Untouched, nil, upload.StateSent, upload.AnswerLost, 2 * time.Second},
+		"broken off":                       {upload.Broken, upload.PassingFault(upload.UploadBroken, "x", nil), upload.StatePacked, upload.UploadBroken, time.Second / 2},
+		"broken, the server asks for time": {upload.Broken, busy, upload.StatePacked, upload.ServerBusy, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &bench{sending: transmit.Sending{Ticket: upload.Ticket{Fate: c.fate}, Cause: c.cause}}
+			u, err := b.run(t, packed(upload.Ticket{}))
+			if err != nil || u.State != c.state || u.Reason != c.reason || u.NextAttemptAt.Sub(start) < c.wait {
+				t.Errorf("%s %s in %s, %v", u.State, u.Reason, u.NextAttemptAt.Sub(start), err)
+			}
+			if u.Ticket.Token != "new" || (c.state == upload.StatePacked) != (u.Ticket.Fate == upload.Broken) {
+				t.Errorf("ticket %+v", u.Ticket)
+			}
+			if want := map[upload.State]int{upload.StatePacked: 1}[u.State]; u.Attempt != want {
+				t.Errorf("attempt %d", u.Attempt)
+			}
+		})
+	}
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		b := &bench{sending: transmit.Sending{Refused: &upload.Receipt{Message: "no"}, Ticket: upload.Ticket{Fate: upload.Answered}}}
+		u, err := b.run(t, packed(upload.Ticket{}))
+		if err != nil || u.Verdict != upload.Rejected || u.Reason != upload.UploadRefused || u.Receipt.Message != "no" || u.ContentKey != "" {
+			t.Errorf("%+v, %v", u, err)
+		}
+	})
+}
+
+func TestClosedChannelHoldsWithoutAnAttempt(t *testing.T) {
+	t.Parallel()
+	closed := &upload.Closed{Reason: upload.ChannelPaused, For: time.Hour}
+	for name, b := range map[string]*bench{
+		"before anything":  {ready: closed},
+		"at the admission": {admitErr: fmt.Errorf("wrapped: %w", closed)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u, err := b.run(t, packed(upload.Ticket{}))
+			if err != nil || u.State != upload.StatePacked || u.Reason != upload.ChannelPaused || u.Attempt != 0 || u.NextAttemptAt.Sub(start) != time.Hour {
+				t.Errorf("%+v, %v", u, err)
+			}
+			if n := len(b.did); b.ready != nil && n != 0 {
+				t.Errorf("did %v", b.did)
+			}
+		})
+	}
+}
+
+func TestLostCopyIsPackedAgain(t *testing.T) {
+	t.Parallel()
+	b := &bench{spoolErr: fmt.Errorf("open: %w", upload.LocalFaultOf(upload.SpoolLost, "", nil))}
+	u, err := b.run(t, packed(upload.Ticket{}))
+	if err != nil || u.State != upload.StateSettled || u.Reason != upload.SpoolLost {
+		t.Errorf("%+v, %v", u, err)
+	}
+	b = &bench{spoolErr: upload.LocalFaultOf(upload.PermissionDenied, "", nil)}
+	if _, err = b.run(t, packed(upload.Ticket{})); upload.AsFault(err).Reason != upload.PermissionDenied {
+		t.Errorf("got %v", err)
+	}
+}
