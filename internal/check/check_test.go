@@ -220,7 +220,7 @@ func TestWatchedDirectoryThatIsKeptNeedNotBeWritable(t *testing.T) {
 		!strings.Contains(s.Advice(phrase.English), "FLU_ON_ACCEPTED=keep") {
 		t.Errorf("step: %+v", s)
 	}
-	kept := append(p.environ, "FLU_ON_ACCEPTED=keep", "FLU_ON_REJECTED=keep")
+	kept := append(slices.Clone(p.environ), "FLU_ON_ACCEPTED=keep", "FLU_ON_REJECTED=keep")
 	if s := step(t, run(t, kept, Options{hook: readOnly}), "watch_dir"); s.Status != OK {
 		t.Errorf("step: %+v", s)
 	}

@@ -84,6 +84,9 @@ type Channel struct {
 	OnAccepted string          `env:"ON_ACCEPTED" envDefault:"archive" oneof:"archive,delete,keep"`
 	OnRejected string          `env:"ON_REJECTED" envDefault:"quarantine" oneof:"quarantine,delete,keep"`
 
+	TokenPath         string     `env:"TOKEN_PATH" envDefault:"docking/auto/gettoken.shtml" form:"urlpath"`
+	UploadPath        string     `env:"UPLOAD_PATH" envDefault:"autoReqTran.shtml" form:"urlpath"`
+	ResultPath        string     `env:"RESULT_PATH" envDefault:"docking/auto/findResult.shtml" form:"urlpath"`
 	UploadContentType string     `env:"UPLOAD_CONTENT_TYPE" envDefault:"multipart/form-data; boundary=Bounday---------------------------7d318fd100112" form:"header"`
 	UploadParameters  Parameters `env:"UPLOAD_PARAMETERS"`
 }

@@ -80,6 +80,7 @@ func TestDefaultsAreTheContract(t *testing.T) {
 			"PROTOCOL": "hqms", "CA_FILE": "", "CLIENT_CERT_FILE": "", "CLIENT_KEY_FILE": "", "STANDARD": "",
 			"BLOCK_ON": "error", "ON_ACCEPTED": "archive", "ON_REJECTED": "quarantine",
 			"UPLOAD_CONTENT_TYPE": "multipart/form-data; boundary=Bounday---------------------------7d318fd100112", "UPLOAD_PARAMETERS": "",
+			"TOKEN_PATH": "docking/auto/gettoken.shtml", "UPLOAD_PATH": "autoReqTran.shtml", "RESULT_PATH": "docking/auto/findResult.shtml",
 		} {
 			want[p+name] = value
 		}
@@ -169,6 +170,8 @@ func TestEachFaultIsFound(t *testing.T) {
 		{"URL with query", []string{"FLU_SERVER_URL=https://x/?a=b"}, "FLU_SERVER_URL url_query"},
 		{"own parameter", []string{"FLU_UPLOAD_PARAMETERS=token=x"}, "FLU_UPLOAD_PARAMETERS own_parameter"},
 		{"content type with a line break", []string{"FLU_UPLOAD_CONTENT_TYPE=a\r\nX: y"}, "FLU_UPLOAD_CONTENT_TYPE bad_header"},
+		{"path upwards", []string{"FLU_TOKEN_PATH=../x"}, "FLU_TOKEN_PATH bad_urlpath"},
+		{"path with a query", []string{"FLU_RESULT_PATH=x?a=b"}, "FLU_RESULT_PATH bad_urlpath"},
 		{"standard's name", []string{"FLU_STANDARD=../../etc"}, "FLU_STANDARD bad_name"},
 		{"certificate missing", []string{"FLU_CA_FILE=/no/such"}, "FLU_CA_FILE file_unreadable"},
 		{"certificate is a directory", []string{"FLU_CA_FILE=" + dir}, "FLU_CA_FILE file_unreadable"},

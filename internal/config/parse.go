@@ -72,8 +72,10 @@ func (l *loading) text(v string) string {
 		return l.address(v)
 	case f.tag.Get("form") == "header":
 		return l.shaped(v, regexp.MustCompile(`^[!-~]([ -~]{0,254}[!-~])?$`), "bad_header")
-	case f.tag.Get("form") == "parameter":
-		return l.shaped(v, regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`), "bad_name")
+	case f.tag.Get("form") == "parameter": // "-": none is sent
+		return l.shaped(v, regexp.MustCompile(`^(-|[A-Za-z][A-Za-z0-9_.-]{0,63})$`), "bad_name")
+	case f.tag.Get("form") == "urlpath":
+		return l.shaped(v, regexp.MustCompile(`^[A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`), "bad_urlpath")
 	default:
 		return l.shaped(v, regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`), "bad_name")
 	}
