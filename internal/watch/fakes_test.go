@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,14 +101,15 @@ func (d *fakeDir) Remove(name string) error { d.remove(name); return nil }
 
 // fakeLedger keeps uploads as the journal does.
 type fakeLedger struct {
-	mu    sync.Mutex
-	rows  map[string]*upload.Upload // the latest of each file name
-	told  []upload.Sighting
-	ended int
-	away  error
-	block chan struct{} // Spot waits for it
-	grown chan struct{} // closed and made anew at every change
-	count int
+	mu      sync.Mutex
+	rows    map[string]*upload.Upload // the latest of each file name
+	told    []upload.Sighting
+	ended   int
+	away    error
+	block   chan struct{} // Spot waits for it
+	waiting atomic.Bool   // it does
+	grown   chan struct{} // closed and made anew at every change
+	count   int
 }
 
 func newFakeLedger() *fakeLedger {
@@ -118,6 +120,7 @@ var errAway = errors.New("journal is away")
 
 func (l *fakeLedger) Spot(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
 	if l.block != nil {
+		l.waiting.Store(true)
 		select {
 		case <-l.block:
 		case <-ctx.Done():
