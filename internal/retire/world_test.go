@@ -59,16 +59,27 @@ type world struct {
 // another file system. Without the right to mount, moving is made to say so.
 func newWorld(t *testing.T, across bool) (*world, durable.Hook) {
 	t.Helper()
-	w := &world{t: t, watch: t.TempDir(), state: t.TempDir(), now: spotted.AddDate(1, 0, 0)}
+	w := &world{t: t, now: spotted.AddDate(1, 0, 0)}
+	base, mounted := durabletest.Tmpfs(t, "size=4m") // in memory: there are many crash points
+	if !mounted {
+		base = t.TempDir()
+	}
+	w.watch, w.state = filepath.Join(base, "watch"), filepath.Join(base, "state")
+	for _, dir := range []string{w.watch, w.state} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	none := func(durable.Op, string) error { return nil }
-	if !across {
+	switch {
+	case !across:
 		return w, none
-	}
-	if path, ok := durabletest.Tmpfs(t, "size=4m"); ok {
-		w.state = path
+	case mounted:
+		w.state, _ = durabletest.Tmpfs(t, "size=4m")
 		return w, none
+	default:
+		return w, refuseMoving
 	}
-	return w, refuseMoving
 }
 
 // refuseMoving is another file system, for who may not mount one.
