@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,10 +110,25 @@ func TestEveryProblemHasWordsInBothLanguages(t *testing.T) {
 	for _, name := range []string{
 		"bad-request", "unauthorized", "operator-token-not-configured", "operator-token-needed", "client-certificate-needed", "not-found",
 		"method-not-allowed", "not-possible-now", "payload-too-large", "unsupported-media-type", "unknown-channel", "too-many-requests",
-		"internal-error", "unavailable", "not-ready", "not-live",
+		"request-timeout", "internal-error", "unavailable", "not-ready", "not-live",
 	} {
 		if !phrase.Has("problem." + name) {
 			t.Errorf("problem %s has no words", name)
+		}
+	}
+}
+
+func TestExamplesOfProblemsSpeakTheSameWords(t *testing.T) {
+	t.Parallel()
+	for name, r := range document(t).Components.Responses {
+		media := r.Value.Content["application/problem+json"]
+		if media == nil {
+			continue
+		}
+		p, _ := media.Example.(map[string]any)
+		kind, _ := p["type"].(string)
+		if title := phrase.Text(phrase.English, "problem."+strings.TrimPrefix(kind, problemType), nil); p["title"] != title {
+			t.Errorf("example of %s is titled %v, the program says %q", name, p["title"], title)
 		}
 	}
 }

@@ -53,7 +53,11 @@ func (h *handlers) StreamEvents(ctx context.Context, r api.StreamEventsRequestOb
 		default:
 			return &problem{status: http.StatusTooManyRequests, name: "too-many-requests", detail: "too many event streams", retryAfter: time.Minute}
 		}
-		err := h.stream(ctx, w, from, wanted)
+		out, err := h.streams.open(w)
+		if err != nil {
+			return err
+		}
+		err = h.stream(ctx, out, from, wanted)
 		h.Logger.DebugContext(ctx, "event stream ended", "error", err)
 		return nil // the answer has begun; there is nobody to tell
 	}), nil
@@ -62,15 +66,14 @@ func (h *handlers) StreamEvents(ctx context.Context, r api.StreamEventsRequestOb
 // stream writes until the client leaves, the server stops, or the journal fails:
 // then the client comes back with Last-Event-ID. At most one page of events is
 // held; the next is read when the connection has taken this one.
-func (h *handlers) stream(ctx context.Context, w http.ResponseWriter, after int64, wanted func(upload.Event) bool) error {
-	out, err := h.streams.open(w)
-	if err != nil {
-		return err
-	}
+func (h *handlers) stream(ctx context.Context, out *sse, after int64, wanted func(upload.Event) bool) error {
 	beat, poll := time.NewTicker(h.streams.beat), time.NewTicker(h.streams.poll)
 	defer beat.Stop()
 	defer poll.Stop()
 	changed := h.Feed.Subscribe(ctx) // before the first look, so that no change falls in between
+	if err := out.write("retry: 2000\n\n"); err != nil {
+		return err
+	}
 	for {
 		events, err := h.Feed.EventsAfter(ctx, after, eventPage)
 		if err != nil {
@@ -116,7 +119,7 @@ func (s *streams) open(w http.ResponseWriter) (*sse, error) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // a proxy is not to hold events back
 	w.WriteHeader(http.StatusOK)
-	return out, out.write("retry: 2000\n\n")
+	return out, nil
 }
 
 func (s *sse) send(events []upload.Event, wanted func(upload.Event) bool) error {

@@ -28,7 +28,7 @@ type record struct {
 	filter   journal.Filter   // of the last List
 	fail     error
 	waiting  []chan struct{}
-	asked    chan struct{} // receives when EventsAfter is called, if not nil
+	pages    int // times EventsAfter was called
 }
 
 func (r *record) Get(_ context.Context, id upload.ID) (upload.Upload, error) {
@@ -90,14 +90,9 @@ func (r *record) LastEvent(context.Context) (int64, error) {
 }
 
 func (r *record) EventsAfter(_ context.Context, seq int64, limit int) ([]upload.Event, error) {
-	if r.asked != nil {
-		select {
-		case r.asked <- struct{}{}:
-		default:
-		}
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.pages++
 	rest := r.events[min(int(seq), len(r.events)):]
 	return slices.Clone(rest[:min(limit, len(rest))]), r.fail
 }
@@ -220,13 +215,21 @@ func (w *world) Sending(id upload.ID) (Sending, bool) {
 
 // lines collects log lines.
 type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu       sync.Mutex
+	b        bytes.Buffer
+	awaited  string        // once a line holds this,
+	happened chan struct{} // this receives, if not nil
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.happened != nil && bytes.Contains(p, []byte(l.awaited)) {
+		select {
+		case l.happened <- struct{}{}:
+		default:
+		}
+	}
 	return l.b.Write(p)
 }
 

@@ -31,11 +31,13 @@ type Options struct {
 	Metrics  http.Handler // nil: /metrics answers 404
 	Tokens   Tokens
 
-	// Middleware runs outermost, first one first: telemetry.
+	// Middleware runs outermost, first one first.
 	Middleware []echo.MiddlewareFunc
-	TLS        *TLSFiles // nil: plain HTTP
-	Logger     *slog.Logger
-	Now        func() time.Time
+	// Wrap goes around the whole API: telemetry. nil: nothing does.
+	Wrap   func(http.Handler) http.Handler
+	TLS    *TLSFiles // nil: plain HTTP
+	Logger *slog.Logger
+	Now    func() time.Time
 
 	BodyLimit     int64         // bytes of a request's body: 1 MiB
 	ReadTimeout   time.Duration // a whole request: 30 s
@@ -134,14 +136,19 @@ func (s *Server) build() error {
 }
 
 // Handler is the API without a listener.
-func (s *Server) Handler() http.Handler { return s.echo }
+func (s *Server) Handler() http.Handler {
+	if s.options.Wrap != nil {
+		return s.options.Wrap(s.echo)
+	}
+	return s.echo
+}
 
 // Run serves on ln until ctx ends, then lets running calls end within
 // ShutdownGrace. It owns ln. It returns nil when it was asked to stop, also if
 // calls had to be cut off.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{
-		Handler: s.echo, ReadHeaderTimeout: min(10*time.Second, s.options.ReadTimeout),
+		Handler: s.Handler(), ReadHeaderTimeout: min(10*time.Second, s.options.ReadTimeout),
 		ReadTimeout: s.options.ReadTimeout, WriteTimeout: s.options.WriteTimeout, IdleTimeout: s.options.IdleTimeout,
 		MaxHeaderBytes: 16 << 10,
 		ErrorLog:       slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug), // broken handshakes and the like

@@ -1,9 +1,12 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -40,6 +43,9 @@ func (v *validator) check(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return &problem{status: http.StatusBadRequest, name: "bad-request", detail: "the query cannot be read"}
 		}
+		if err := readBody(req); err != nil {
+			return err
+		}
 		misfits := unknown(query, op.query)
 		in := &openapi3filter.RequestValidationInput{Request: req, PathParams: map[string]string{}, QueryParams: query, Route: op.route, Options: &v.options}
 		for i, name := range c.ParamNames() {
@@ -57,6 +63,29 @@ func (v *validator) check(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// readBody takes the whole body into memory, as far as the limit allows, so that
+// what goes wrong with the connection is told from what is wrong with the body.
+func readBody(req *http.Request) error {
+	if req.Body == nil || req.Body == http.NoBody {
+		return nil
+	}
+	body, err := io.ReadAll(req.Body)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &problem{status: http.StatusRequestTimeout, name: "request-timeout"}
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge
+	}
+	if err != nil {
+		return &problem{status: http.StatusBadRequest, name: "bad-request", detail: "the body broke off"}
+	}
+	req.Body, req.ContentLength = http.NoBody, int64(len(body))
+	if len(body) > 0 {
+		req.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return nil
 }
 
 // unknown lists parameters that the operation does not have: a misspelt filter
@@ -87,9 +116,6 @@ func misfitsOf(err error, at *openapi3filter.RequestError) ([]misfit, error) {
 		}
 		return all, nil
 	case *openapi3filter.RequestError:
-		if tooLarge, ok := errors.AsType[*http.MaxBytesError](e); ok {
-			return nil, tooLarge
-		}
 		if strings.HasPrefix(e.Reason, "header Content-Type") {
 			return nil, echo.ErrUnsupportedMediaType
 		}
