@@ -141,6 +141,9 @@ func TestBytesThatMayHaveArrivedAreAskedAboutNotSent(t *testing.T) {
 		if len(b.did) != 0 {
 			t.Errorf("%s: did %v", fate, b.did)
 		}
+		if u.NextAttemptAt.Sub(start) != 2*time.Second {
+			t.Errorf("%s: first asked after %s", fate, u.NextAttemptAt.Sub(start))
+		}
 	}
 }
 

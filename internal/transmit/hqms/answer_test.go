@@ -58,6 +58,19 @@ func TestStatusTable(t *testing.T) {
 	}
 }
 
+func TestUnreadableAnswersAreNamedNotQuoted(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		"": "the answer is empty", " \n": "the answer is empty", "<html>": "the answer is a web page", "[]": "the answer is no JSON object",
+		`{"succ":§}`: "the answer is damaged or cut short", `{} {}`: "the answer is damaged or cut short",
+		"{}" + strings.Repeat(" ", maxAnswer): "the answer is too long",
+	} {
+		if _, err := parse([]byte(body)); err == nil || err.Error() != want {
+			t.Errorf("%.20q: %v, want %s", body, err, want)
+		}
+	}
+}
+
 func TestReceiptKeepsAllThatTheServerSaid(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)

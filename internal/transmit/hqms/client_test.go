@@ -164,6 +164,18 @@ func TestRedirectWithinTheHostIsFollowedWithoutReferer(t *testing.T) {
 	}
 }
 
+func TestPostIsNotRedirectedEvenWithinTheHost(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{301, 302, 303, 307, 308} {
+		server := serve(t, newFakeServer())
+		server.Break(transmittest.Upload, transmittest.Redirect(code, "/docking/auto/findResult.shtml"))
+		x := send(t, newClient(t, options(server.URL)), upload.HQMS)
+		if x.Ticket.Fate != upload.Broken || x.Cause.Reason != upload.ServerMisconfigured || server.Count(transmittest.Question) != 0 {
+			t.Errorf("%d: %+v, %v", code, x.Ticket.Fate, x.Cause)
+		}
+	}
+}
+
 func TestCredentialsAreReadAnew(t *testing.T) {
 	t.Parallel()
 	s := newFakeServer()

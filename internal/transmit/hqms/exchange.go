@@ -95,7 +95,6 @@ func (c *Client) exchange(ctx context.Context, op string, req *http.Request, bod
 		return reply{}, f, netFault(ctx, watched, op, f, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // read as far as it is wanted
-	dog.expectLast("reading the answer", c.o.Patience.Answer)
 	status = resp.StatusCode
 	c.tellSkew(resp.Header, began)
 	r := reply{status: status, header: resp.Header}

@@ -16,14 +16,16 @@ type stalled struct {
 // Error implements error.
 func (s *stalled) Error() string { return fmt.Sprintf("no progress for %s (%s)", s.after, s.what) }
 
-// watchdog ends a request that makes no progress.
+// watchdog ends a request that makes no progress. Progress is a connection that
+// is ready, a piece of the body taken, the body sent whole; what dribbles in of
+// an answer is none, so that an answer has a fixed time once the body is out.
 type watchdog struct {
 	cancel context.CancelCauseFunc
 
 	mu    sync.Mutex
 	timer *time.Timer
 	on    stalled
-	last  bool // the last phase has begun: it has a fixed end
+	away  bool
 }
 
 // watch gives the request's context, and the dog that watches it. The dog is
@@ -42,19 +44,10 @@ func watch(ctx context.Context, what string, d time.Duration) (context.Context, 
 func (w *watchdog) expect(what string, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.last {
+	if !w.away {
 		w.on = stalled{what: what, after: d}
 		w.timer.Reset(d)
 	}
-}
-
-// expectLast begins the last phase, once: it ends d from now, whatever
-// dribbles in meanwhile.
-func (w *watchdog) expectLast(what string, d time.Duration) {
-	w.expect(what, d)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.last = true
 }
 
 func (w *watchdog) bite() {
@@ -67,7 +60,7 @@ func (w *watchdog) bite() {
 func (w *watchdog) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.last = true
+	w.away = true
 	w.timer.Stop()
 	w.cancel(context.Canceled)
 }

@@ -1,6 +1,7 @@
 package transmittest
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -128,9 +129,37 @@ func Answer(body string) Fault {
 	}
 }
 
-// Huge answers with 3 MiB of what might be JSON.
+// Huge answers with what might be JSON, and never comes to its end.
 func Huge() Fault {
-	return Answer(`{"succ":true,"x":"` + strings.Repeat(Words, 3<<20/len(Words)) + `"}`)
+	return func(_ *Server, w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, err := io.WriteString(w, `{"succ":true,"x":"`)
+		for piece := strings.Repeat(Words, 1000); err == nil; {
+			_, err = io.WriteString(w, piece)
+		}
+	}
+}
+
+// Slow takes the body a piece at a time with a pause before each, and then lets
+// the working server do its work.
+func Slow(piece int64, each time.Duration) Fault {
+	return func(s *Server, w http.ResponseWriter, r *http.Request, works http.Handler) {
+		var whole bytes.Buffer
+		tick := time.NewTicker(each)
+		defer tick.Stop()
+		for {
+			select {
+			case <-s.done:
+				return
+			case <-tick.C:
+			}
+			if _, err := io.CopyN(&whole, r.Body, piece); err != nil {
+				break
+			}
+		}
+		r.Body = io.NopCloser(&whole)
+		works.ServeHTTP(w, r)
+	}
 }
 
 // Silence takes the request whole and never answers.

@@ -131,6 +131,10 @@ func Run(t *testing.T, setup Setup) {
 	})
 	t.Run("refused credentials", func(t *testing.T) { t.Parallel(); refuses(t, newBench(t, setup, false)) })
 	t.Run("an unknown ticket is unknown", func(t *testing.T) { t.Parallel(); unknown(t, newBench(t, setup, false)) })
+	t.Run("a slow upload that makes progress is not cut off", func(t *testing.T) {
+		t.Parallel()
+		slow(t, newBenchWith(t, setup, false, time.Second))
+	})
 	t.Run("a stopped upload says how far it got", func(t *testing.T) {
 		t.Parallel()
 		stopped(t, newBench(t, setup, false))
@@ -198,6 +202,15 @@ func unknown(t *testing.T, b *bench) {
 	}
 	if ok, err := b.client.Arrived(t.Context(), ticket); ok || err != nil {
 		t.Errorf("nothing was sent, yet arrived: %v, %v", ok, err)
+	}
+}
+
+func slow(t *testing.T, b *bench) {
+	ticket := b.admit(t)
+	b.server.Break(Upload, Slow(large/24, 70*time.Millisecond))
+	x, err := b.client.Send(t.Context(), delivery(), ticket, body(content(large)), nil)
+	if err != nil || x.Ticket.Fate != upload.Answered {
+		t.Errorf("%+v, %v", x, err)
 	}
 }
 
