@@ -39,8 +39,8 @@ func probeSystem(path string, seen upload.Identity) (Writer, Doubt) {
 	if err := unix.Fstat(fd, &st); err != nil || st.Ino != seen.Inode {
 		return Unknown, Moved
 	}
-	var fs unix.Statfs_t
-	if err := unix.Fstatfs(fd, &fs); err != nil || !leasesAnswer(int64(fs.Type)) { //nolint:unconvert // int32 on some platforms
+	var fsys unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fsys); err != nil || !leasesAnswer(int64(fsys.Type)) { //nolint:unconvert // int32 on some platforms
 		return Unknown, ForeignFileSystem
 	}
 	return lease(uintptr(fd))

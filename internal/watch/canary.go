@@ -1,6 +1,9 @@
 package watch
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -87,5 +90,30 @@ func (o *owner) sweepCanary(e Entry, now time.Time) {
 	}
 	if id, err := e.Look(); err == nil && now.Sub(time.Unix(0, id.ModTime)) > canaryStale {
 		_ = o.opts.Dir.Remove(e.Name)
+	}
+}
+
+// TestEvents makes the self-test by itself, for a check before the start: nil
+// when the event of a canary made in d came before ctx ended.
+func TestEvents(ctx context.Context, d Directory) error {
+	src, err := openSource(d.Path())
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	name := canaryPrefix + upload.NewUUID(time.Now())
+	if err := d.Plant(name); err != nil {
+		return fmt.Errorf("make a test file: %w", err)
+	}
+	defer d.Remove(name) //nolint:errcheck // one that cannot be removed is swept later
+	for {
+		select {
+		case e := <-src.events:
+			if e.name == name {
+				return nil
+			}
+		case <-ctx.Done():
+			return errors.New("no event came for the test file")
+		}
 	}
 }

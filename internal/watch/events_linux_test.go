@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -132,6 +133,22 @@ func TestSelfTestPassesAndLeavesNothing(t *testing.T) {
 	left, err := os.ReadDir(r.path)
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+func TestEventsCanBeTestedBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	r := inRealDirectory(t, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := TestEvents(ctx, r.w.opts.Dir); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(r.path); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	if err := TestEvents(ctx, newFakeDir()); err == nil {
+		t.Error("a directory that is not there passed")
 	}
 }
 

@@ -151,6 +151,21 @@ func (l *fakeLedger) Spot(ctx context.Context, s upload.Sighting) (upload.Upload
 	return *u, upload.Began, nil
 }
 
+func (l *fakeLedger) Foretell(_ context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u := l.rows[s.Filename]
+	switch {
+	case l.away != nil:
+		return upload.Upload{}, "", l.away
+	case u != nil && u.State.Open():
+		return *u, upload.Underway, nil
+	case u != nil && u.Knows(s.Seen) && !s.Forced:
+		return *u, upload.Known, nil
+	}
+	return upload.Upload{}, upload.Began, nil
+}
+
 func (l *fakeLedger) changed() {
 	close(l.grown)
 	l.grown = make(chan struct{})

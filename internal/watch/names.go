@@ -22,14 +22,14 @@ const (
 )
 
 // classify needs the kind only as far as the name is worth asking about.
-func (o *owner) classify(name string) class {
+func (w *Watcher) classify(name string) class {
 	switch {
 	case ignored(name):
 		return classIgnored
 	case !printable(name):
 		return classInvalid
 	}
-	if _, ok := o.opts.Kinds(name); !ok {
+	if _, ok := w.opts.Kinds(name); !ok {
 		return classUnknown
 	}
 	return classOurs

@@ -24,8 +24,7 @@ const (
 // file is what is known of one file of ours.
 type file struct {
 	id      upload.Identity
-	open    bool // an open upload of it exists
-	upload  upload.ID
+	open    bool      // an open upload of it exists
 	checked time.Time // when the ledger was last asked
 	scan    int64     // the latest scan that saw it
 }

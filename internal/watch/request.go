@@ -2,13 +2,11 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -51,6 +49,9 @@ func (w *Watcher) Scan(ctx context.Context, r Request) ([]Seen, error) {
 		}
 	}
 	q := &request{Request: r, wait: map[string]int{}, reply: make(chan error, 1)}
+	if r.DryRun {
+		return w.foretell(ctx, q)
+	}
 	w.mu.Lock()
 	w.requests = append(w.requests, q)
 	w.mu.Unlock()
@@ -60,8 +61,7 @@ func (w *Watcher) Scan(ctx context.Context, r Request) ([]Seen, error) {
 		if err != nil {
 			return nil, err
 		}
-		slices.SortFunc(q.seen, func(a, b Seen) int { return strings.Compare(a.Filename, b.Filename) })
-		return q.seen, nil
+		return q.sorted(), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-w.stopped:
@@ -69,42 +69,72 @@ func (w *Watcher) Scan(ctx context.Context, r Request) ([]Seen, error) {
 	}
 }
 
-// answer lists the directory for q; what is to be taken gets in line.
-func (o *owner) answer(q *request) {
-	met := map[string]bool{}
-	err := o.opts.Dir.Each(func(e Entry) error {
-		if q.about(e.Name) {
-			met[e.Name] = true
-			o.answerFor(q, e)
+func (q *request) sorted() []Seen {
+	slices.SortFunc(q.seen, func(a, b Seen) int { return strings.Compare(a.Filename, b.Filename) })
+	return q.seen
+}
+
+// foretell answers a dry run. It needs nothing of the watch but its settings, so
+// it works also while the watch is busy or not running.
+func (w *Watcher) foretell(ctx context.Context, q *request) ([]Seen, error) {
+	err := w.survey(q, func(s Seen, name string, id upload.Identity) (Seen, error) {
+		u, how, err := w.opts.Ledger.Foretell(ctx, upload.Sighting{
+			Channel: w.opts.Channel, Kind: s.Kind, Filename: name, Seen: id, Forced: q.Force, At: w.opts.Now().UTC(),
+		})
+		if err != nil {
+			return s, fmt.Errorf("ask the journal: %w", err)
 		}
-		return nil
+		return s.became(u, how), nil
 	})
 	if err != nil {
-		q.reply <- fmt.Errorf("read the watched directory: %w", err)
+		return nil, err
+	}
+	return q.sorted(), nil
+}
+
+// answer lists the directory for q; what is to be taken gets in line.
+func (o *owner) answer(q *request) {
+	err := o.survey(q, func(s Seen, name string, id upload.Identity) (Seen, error) {
+		o.enqueue(name, id, o.now(), q.Force)
+		q.wait[name] = len(q.seen)
+		return s, nil
+	})
+	if err != nil || len(q.wait) == 0 {
+		q.reply <- err
 		return
+	}
+	o.waiting = append(o.waiting, q)
+}
+
+// survey lists what is in the directory that q is about, with the reason why
+// not for all that is not ours; ours decides about the rest.
+func (w *Watcher) survey(q *request, ours func(s Seen, name string, id upload.Identity) (Seen, error)) error {
+	met := map[string]bool{}
+	err := w.opts.Dir.Each(func(e Entry) error {
+		if !q.about(e.Name) {
+			return nil
+		}
+		met[e.Name] = true
+		s, err := w.surveyed(e, ours)
+		if err == nil {
+			q.seen = append(q.seen, s)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("survey the watched directory: %w", err)
 	}
 	for _, name := range q.Files {
 		if !met[name] && !strings.ContainsAny(name, `*?[\`) {
 			q.seen = append(q.seen, Seen{Filename: escape(name), Reason: upload.SourceVanished})
 		}
 	}
-	if len(q.wait) == 0 {
-		q.reply <- nil
-		return
-	}
-	o.waiting = append(o.waiting, q)
+	return nil
 }
 
-func (q *request) about(name string) bool {
-	return len(q.Files) == 0 || slices.ContainsFunc(q.Files, func(pattern string) bool {
-		hit, err := path.Match(pattern, name)
-		return pattern == name || (err == nil && hit)
-	})
-}
-
-func (o *owner) answerFor(q *request, e Entry) {
+func (w *Watcher) surveyed(e Entry, ours func(s Seen, name string, id upload.Identity) (Seen, error)) (Seen, error) {
 	s := Seen{Filename: escape(e.Name)}
-	switch o.classify(e.Name) {
+	switch w.classify(e.Name) {
 	case classIgnored:
 		s.Reason = upload.NameIgnored
 	case classInvalid:
@@ -115,39 +145,37 @@ func (o *owner) answerFor(q *request, e Entry) {
 			s.Reason = upload.NotRegular
 		}
 	case classOurs:
-		o.answerForOurs(q, e, s)
-		return
+		s.Kind, _ = w.opts.Kinds(e.Name)
+		id, err := e.Look()
+		if err != nil {
+			s.Reason = reasonOf(err)
+			return s, nil
+		}
+		s.Size = id.Size
+		return ours(s, e.Name, id)
 	}
-	q.seen = append(q.seen, s)
+	return s, nil
 }
 
-func (o *owner) answerForOurs(q *request, e Entry, s Seen) {
-	s.Kind, _ = o.opts.Kinds(e.Name)
-	id, err := e.Look()
-	if err != nil {
-		s.Reason = reasonOf(err)
-		if errors.Is(err, durable.ErrNotRegular) {
-			s.Reason = upload.NotRegular
-		}
-		q.seen = append(q.seen, s)
-		return
-	}
-	s.Size = id.Size
-	if !q.DryRun {
-		o.enqueue(e.Name, id, o.now(), q.Force)
-		q.wait[e.Name] = len(q.seen)
-		q.seen = append(q.seen, s)
-		return
-	}
-	switch f := o.known[e.Name]; {
-	case f != nil && f.open:
-		s.Reason, s.UploadID = upload.InProgress, f.upload
-	case f != nil && f.id == id && !q.Force:
-		s.Reason, s.UploadID = upload.AlreadyKnown, f.upload
-	default:
+func (q *request) about(name string) bool {
+	return len(q.Files) == 0 || slices.ContainsFunc(q.Files, func(pattern string) bool {
+		hit, err := path.Match(pattern, name)
+		return pattern == name || (err == nil && hit)
+	})
+}
+
+// became fills in what the ledger said.
+func (s Seen) became(u upload.Upload, how upload.Spotting) Seen {
+	s.UploadID, s.Taken, s.Reason = u.ID, false, ""
+	switch how {
+	case upload.Began:
 		s.Taken = true
+	case upload.Underway:
+		s.Reason = upload.InProgress
+	case upload.Known:
+		s.Reason = upload.AlreadyKnown
 	}
-	q.seen = append(q.seen, s)
+	return s
 }
 
 // resolve tells the requests in waiting what became of a file.

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -109,5 +108,3 @@ func translate(e fsnotify.Event, dir string) event {
 	}
 	return event{op: evTouched, name: name}
 }
-
-var errNoListening = errors.New("closes and renames are not told apart on this system")

@@ -51,24 +51,11 @@ func (o *owner) spotOldest(ctx context.Context) {
 		return
 	}
 	o.ledgerWorks()
-	o.known[s.Filename] = &file{id: seen, open: how != upload.Known, upload: u.ID, checked: o.now(), scan: o.scans}
-	o.resolve(s.Filename, resultOf(u, how))
+	o.known[s.Filename] = &file{id: seen, open: how != upload.Known, checked: o.now(), scan: o.scans}
+	o.resolve(s.Filename, Seen{}.became(u, how))
 	if how == upload.Began {
 		o.opts.Wake(o.opts.Channel)
 	}
-}
-
-func resultOf(u upload.Upload, how upload.Spotting) Seen {
-	r := Seen{UploadID: u.ID}
-	switch how {
-	case upload.Began:
-		r.Taken = true
-	case upload.Underway:
-		r.Reason = upload.InProgress
-	case upload.Known:
-		r.Reason = upload.AlreadyKnown
-	}
-	return r
 }
 
 func (o *owner) ledgerFailed(ctx context.Context, err error) {

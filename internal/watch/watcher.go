@@ -14,6 +14,9 @@ import (
 type Ledger interface {
 	// Spot tells of a file; it may be told the same any number of times.
 	Spot(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error)
+	// Foretell says what Spot would say, and changes nothing; the upload is
+	// zero where one would begin.
+	Foretell(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error)
 }
 
 // Options configure a Watcher. Channel, Dir, Kinds and Ledger must be given.

@@ -21,11 +21,10 @@ type exporter struct {
 	quiet   time.Duration
 	patient bool // may pause for longer than the quiet period while it has the file open
 
-	mu     sync.Mutex
-	whole  [][]byte
-	last   []byte
-	closed time.Time // last time that it let go of the file unfinished
-	late   bool      // it was so long between two writes that a part may pass for the whole
+	mu    sync.Mutex
+	whole [][]byte
+	last  []byte
+	late  bool // it was so long between two writes that a part may pass for the whole
 }
 
 // promise says that content is whole, before a reader can see it.
