@@ -25,11 +25,11 @@ func newFlags(name string) *flag.FlagSet {
 	return fs
 }
 
-// describe prints the flags; their usage texts are "Chinese / English".
+// describe prints the flags; their usage texts are "Chinese | English".
 func describe(fs *flag.FlagSet, w io.Writer) {
 	fmt.Fprintf(w, "hqms-sandbox %s [选项 flags]\n\n", fs.Name())
 	fs.VisitAll(func(f *flag.Flag) {
-		zh, en, _ := strings.Cut(f.Usage, " / ")
+		zh, en, _ := strings.Cut(f.Usage, " | ")
 		fmt.Fprintf(w, "  -%s  (%s)\n      %s\n      %s\n", f.Name, envName(f.Name), zh, en)
 		if !slices.Contains([]string{"", "0", "false", "0s"}, f.DefValue) {
 			fmt.Fprintf(w, "      默认 default: %s\n", f.DefValue)

@@ -24,26 +24,26 @@ type serveFlags struct {
 }
 
 func (f *serveFlags) register(fs *flag.FlagSet) {
-	fs.StringVar(&f.listen, "listen", defaultListen, "监听地址 / address to listen on")
-	fs.StringVar(&f.opts.Dir, "data", "", "状态目录，重启后保留；不设则只在内存和临时目录 / directory for the state, kept over restarts; empty: gone at exit")
-	fs.BoolVar(&f.opts.KeepFiles, "keep", false, "保留收到的压缩包（含患者数据，仅限试验数据） / keep the received packages (they hold patient data: use test data)")
-	fs.StringVar(&f.channel, "channel", "", "根路径 / 的通道：flu 或 hqms；不设则按路径 /flu/ /hqms/ 或文件名 / channel of the bare path /: flu or hqms; empty: by path or file name")
-	fs.StringVar(&f.account, "account", "demo", "账号 / account")
+	fs.StringVar(&f.listen, "listen", defaultListen, "监听地址 | address to listen on")
+	fs.StringVar(&f.opts.Dir, "data", "", "状态目录，重启后保留；不设则只在内存和临时目录 | directory for the state, kept over restarts; empty: gone at exit")
+	fs.BoolVar(&f.opts.KeepFiles, "keep", false, "保留收到的压缩包（含患者数据，仅限试验数据） | keep the received packages (they hold patient data: use test data)")
+	fs.StringVar(&f.channel, "channel", "", "根路径 / 的通道：flu 或 hqms；不设则按路径 /flu/ /hqms/ 或文件名 | channel of the bare path /: flu or hqms; empty: by path or file name")
+	fs.StringVar(&f.account, "account", "demo", "账号 | account")
 	f.password = "demo"
-	fs.Var(secret{&f.password}, "password", "密码（默认 demo） / password (default demo)")
-	fs.StringVar(&f.passwordFile, "password-file", "", "从文件读密码 / file to read the password from")
-	fs.Var(secret{&f.opts.AdminToken}, "admin-token", "管理接口 /sandbox/ 的令牌；不设则开放 / bearer token of /sandbox/; empty: open")
-	fs.DurationVar(&f.opts.Step, "step", 200*time.Millisecond, "解压、检查、入库每步最短用时 / shortest time of each step: unpack, check, save")
-	fs.DurationVar(&f.opts.TokenTTL, "token-ttl", 30*time.Minute, "令牌有效期（上传前） / how long a token may be used for an upload")
-	fs.DurationVar(&f.opts.ResultTTL, "result-ttl", 0, "结果可查询多久；0 为一直 / how long a result can be asked for; 0: for ever")
-	fs.DurationVar(&f.opts.Stall, "stall", time.Minute, "上传无进展多久后断开 / an upload without progress is dropped after")
-	fs.Int64Var(&f.opts.MaxPacked, "max-packed", 2<<30, "压缩包最大字节数 / largest package in bytes")
-	fs.Int64Var(&f.opts.MaxUnpacked, "max-unpacked", 8<<30, "解压后最大字节数 / largest CSV in bytes")
-	fs.IntVar(&f.opts.MaxArrivals, "max-arrivals", 100_000, "记住多少份数据 / how many deliveries are remembered")
-	fs.BoolVar(&f.opts.AcceptDuplicates, "accept-duplicates", false, "不判重复，重复内容再次入库 / do not detect duplicates")
-	fs.Var(&f.reject, "reject", "文件名符合此模式的一律拒绝，可多次，例如 *_reject* / reject files of such names; may be repeated")
-	fs.Var(&f.partial, "partial", "文件名符合此模式的只入库一半，可多次 / store half of files of such names; may be repeated")
-	fs.Var(&f.faults, "fault", "故障，可多次：步骤:种类[,名=值…]，例如 upload:status,code=503,count=2；见 docs/sandbox.zh-CN.md / a fault; may be repeated: step:kind[,name=value…]; see docs/sandbox.md")
+	fs.Var(secret{&f.password}, "password", "密码（默认 demo） | password (default demo)")
+	fs.StringVar(&f.passwordFile, "password-file", "", "从文件读密码 | file to read the password from")
+	fs.Var(secret{&f.opts.AdminToken}, "admin-token", "管理接口 /sandbox/ 的令牌；不设则开放 | bearer token of /sandbox/; empty: open")
+	fs.DurationVar(&f.opts.Step, "step", 200*time.Millisecond, "解压、检查、入库每步最短用时 | shortest time of each step: unpack, check, save")
+	fs.DurationVar(&f.opts.TokenTTL, "token-ttl", 30*time.Minute, "令牌有效期（上传前） | how long a token may be used for an upload")
+	fs.DurationVar(&f.opts.ResultTTL, "result-ttl", 0, "结果可查询多久；0 为一直 | how long a result can be asked for; 0: for ever")
+	fs.DurationVar(&f.opts.Stall, "stall", time.Minute, "上传无进展多久后断开 | an upload without progress is dropped after")
+	fs.Int64Var(&f.opts.MaxPacked, "max-packed", 2<<30, "压缩包最大字节数 | largest package in bytes")
+	fs.Int64Var(&f.opts.MaxUnpacked, "max-unpacked", 8<<30, "解压后最大字节数 | largest CSV in bytes")
+	fs.IntVar(&f.opts.MaxArrivals, "max-arrivals", 100_000, "记住多少份数据 | how many deliveries are remembered")
+	fs.BoolVar(&f.opts.AcceptDuplicates, "accept-duplicates", false, "不判重复，重复内容再次入库 | do not detect duplicates")
+	fs.Var(&f.reject, "reject", "文件名符合此模式的一律拒绝，可多次，例如 *_reject* | reject files of such names; may be repeated")
+	fs.Var(&f.partial, "partial", "文件名符合此模式的只入库一半，可多次 | store half of files of such names; may be repeated")
+	fs.Var(&f.faults, "fault", "故障，可多次：步骤:种类[,名=值…]，例如 upload:status,code=503,count=2；见 docs/sandbox.zh-CN.md | a fault; may be repeated: step:kind[,name=value…]; see docs/sandbox.md")
 }
 
 // options understands the flags.
@@ -123,7 +123,7 @@ func listen(ctx context.Context, s *sandbox.Server, addr string, around surround
 // healthcheck asks the sandbox on this machine whether it is up.
 func healthcheck(ctx context.Context, args []string, around surroundings) error {
 	fs := newFlags("healthcheck")
-	addr := fs.String("listen", defaultListen, "沙箱的监听地址 / address the sandbox listens on")
+	addr := fs.String("listen", defaultListen, "沙箱的监听地址 | address the sandbox listens on")
 	if _, err := parse(fs, args, around); err != nil {
 		return err
 	}

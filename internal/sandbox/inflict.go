@@ -43,6 +43,7 @@ func (s *Server) serveProtocol(w http.ResponseWriter, c *call) {
 		s.send(w, s.answer(c))
 		return
 	}
+	s.ledger.wake()
 	s.opts.Logger.Info("fault strikes", "step", c.step, "kind", f.Kind)
 	s.inflict(w, c, f)
 }

@@ -166,6 +166,13 @@ func (l *ledger) notify() {
 	l.changed = make(chan struct{})
 }
 
+// wake wakes whoever waits, for changes outside the ledger.
+func (l *ledger) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.notify()
+}
+
 func (l *ledger) expired(t *token) bool {
 	now := l.opts.Now()
 	if t.delivery == nil {

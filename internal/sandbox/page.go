@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
@@ -35,7 +36,7 @@ func pageTemplate() *template.Template {
 		"beijing": beijing,
 		"status":  statusText,
 		"text": func(lang string, f upload.Finding) string {
-			return phrase.Text(phrase.Lang(lang), "rule."+f.Rule, f.Params)
+			return findingWords(phrase.Lang(lang), f)
 		},
 		"digest": func(d string) string { return strings.TrimPrefix(d, "sha-256:") },
 	}).Parse(pageHTML))
@@ -106,7 +107,19 @@ func summary(findings []upload.Finding) string {
 			parts = append(parts, "…")
 			break
 		}
-		parts = append(parts, findingText(f))
+		parts = append(parts, where(f)+findingWords(phrase.Chinese, f))
 	}
 	return strings.Join(parts, "；")
+}
+
+// where names a finding's place, for a text in Chinese.
+func where(f upload.Finding) string {
+	switch {
+	case f.Row > 0 && f.Column != "":
+		return fmt.Sprintf("第 %d 行 %s：", f.Row, f.Column)
+	case f.Row > 0:
+		return fmt.Sprintf("第 %d 行：", f.Row)
+	default:
+		return ""
+	}
 }

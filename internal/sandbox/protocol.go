@@ -186,11 +186,7 @@ func (s *Server) takeUpload(c *call) answer {
 
 // isBroken reports whether a body did not come whole through the client's or
 // the network's fault.
-func isBroken(err error) bool {
-	var disk interface{ Timeout() bool }
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, errBody) ||
-		(errors.As(err, &disk) && disk.Timeout())
-}
+func isBroken(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errBody) }
 
 // filename looks into the body for the entry's name.
 func (c *call) filename() string {

@@ -67,7 +67,10 @@ func (s *Server) open() (err error) {
 		}
 		s.temporary = dir
 	}
-	s.spool = spool{dir: filepath.Join(dir, spoolName), durable: durable}
+	s.spool.dir = filepath.Join(dir, spoolName)
+	if durable {
+		s.spool.sync = (*os.File).Sync
+	}
 	if err := os.MkdirAll(s.spool.dir, 0o700); err != nil {
 		return fmt.Errorf("prepare %s: %w", dir, err)
 	}
@@ -169,7 +172,7 @@ func (s *Server) sum(digest string, of func(Content) int) (n int) {
 }
 
 // Await waits until ok holds of what has arrived, looking again at every
-// change; it returns the context's error when that ends first.
+// change (a fault that strikes is one, too); it returns the context's error when that ends first.
 func (s *Server) Await(ctx context.Context, ok func(Report) bool) error {
 	for {
 		rep, changed := s.ledger.report()

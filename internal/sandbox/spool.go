@@ -14,8 +14,8 @@ import (
 // spool keeps received packages as files named by their token, which is the
 // server's own and so safe as a name.
 type spool struct {
-	dir     string
-	durable bool
+	dir  string
+	sync func(*os.File) error // nil: nothing here need outlive a power cut
 }
 
 func (s spool) path(token string) string { return filepath.Join(s.dir, token+".zip") }
@@ -33,14 +33,14 @@ func (s spool) receive(token string, body io.Reader, size int64) (digest string,
 	if err == nil && n != size {
 		err = io.ErrUnexpectedEOF
 	}
-	if err == nil && s.durable {
-		err = f.Sync()
+	if err == nil && s.sync != nil {
+		err = s.sync(f)
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(part, s.path(token))
 	}
 	if err == nil {
-		err = syncDir(s.dir, s.durable)
+		err = syncDir(s.dir, s.sync)
 	}
 	if err != nil {
 		_ = os.Remove(part)

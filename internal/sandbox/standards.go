@@ -1,40 +1,73 @@
 package sandbox
 
 import (
-	"bytes"
 	"io"
-	"strings"
+	"maps"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/validate"
 )
 
-// Standards is the Examiner that knows the interface standards.
-type Standards struct{}
+// Standards is the Examiner that knows the interface standards: the same data
+// and rules by which the sidecar checks a file before it sends it.
+type Standards struct {
+	library *standard.Library
+	now     func() time.Time
+}
 
-// NewStandards loads the embedded standards.
-func NewStandards(func() time.Time) (*Standards, error) { return &Standards{}, nil }
+// NewStandards loads the embedded standards; now is what "not in the future" means.
+func NewStandards(now func() time.Time) (*Standards, error) {
+	library, err := standard.Load(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Standards{library: library, now: now}, nil
+}
 
 // Kind implements Examiner.
-func (*Standards) Kind(_ upload.Channel, filename string) (upload.Kind, bool) {
-	kind, _, ok := strings.Cut(strings.ToLower(filename), "_")
-	return upload.Kind(kind), ok && strings.HasSuffix(strings.ToLower(filename), ".csv")
+func (s *Standards) Kind(ch upload.Channel, filename string) (upload.Kind, bool) {
+	return s.library.Kind(ch, filename)
 }
+
+// gradedFindings is how many findings are looked at one by one to tell rows
+// with warnings from rows without; beyond them grade2 is too low, grade3 too high.
+const gradedFindings = 10_000
 
 // Examine implements Examiner.
-func (*Standards) Examine(_ upload.Channel, _ upload.Kind, csv io.Reader) (Examined, error) {
-	var n int64
-	buf := make([]byte, 32<<10)
-	for {
-		k, err := csv.Read(buf)
-		n += int64(bytes.Count(buf[:k], []byte{'\n'}))
-		if err == io.EOF {
-			return Examined{Rows: max(0, n-1)}, nil
-		}
-		if err != nil {
-			return Examined{}, err
-		}
+func (s *Standards) Examine(ch upload.Channel, kind upload.Kind, csv io.Reader) (Examined, error) {
+	checker := validate.NewChecker(s.library, ch, kind, validate.Options{Now: s.now(), MaxFindings: gradedFindings})
+	if _, err := io.Copy(checker, csv); err != nil {
+		return Examined{}, err
 	}
+	report := checker.Close()
+	return Examined{
+		Rows: report.Rows, RowsFailed: report.RowsInError, RowsWarned: warnedRows(report.Findings),
+		Charset: report.Charset, Standard: report.Standard, Tally: report.Tally, Findings: report.Findings,
+	}, nil
 }
 
-func findingText(f upload.Finding) string { return f.Rule }
+// warnedRows counts the rows that have warnings and nothing worse.
+func warnedRows(findings []upload.Finding) (n int64) {
+	worst := map[int64]int{}
+	for _, f := range findings {
+		if f.Row > 1 {
+			worst[f.Row] = max(worst[f.Row], f.Severity.Rank())
+		}
+	}
+	for _, rank := range worst {
+		if rank == upload.Warning.Rank() {
+			n++
+		}
+	}
+	return n
+}
+
+// findingWords is a finding's text in one language.
+func findingWords(lang phrase.Lang, f upload.Finding) string {
+	params := map[string]string{"column": f.Column}
+	maps.Copy(params, f.Params)
+	return phrase.Text(lang, "rule."+f.Rule, params)
+}

@@ -99,8 +99,8 @@ func newStore(dir string, durable bool, records []record) (*store, error) {
 	if err == nil {
 		err = os.Rename(name+".new", name)
 	}
-	if err == nil {
-		err = syncDir(dir, durable)
+	if err == nil && durable {
+		err = syncDir(dir, (*os.File).Sync)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create journal: %w", err), f.Close())
@@ -163,15 +163,15 @@ func (s *store) cutBack() error {
 func (s *store) close() error { return s.file.Close() }
 
 // syncDir makes created and renamed names of a directory durable.
-func syncDir(dir string, durable bool) error {
-	if !durable {
+func syncDir(dir string, sync func(*os.File) error) error {
+	if sync == nil {
 		return nil
 	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
+	err = sync(d)
 	if errors.Is(err, fs.ErrInvalid) || errors.Is(err, errors.ErrUnsupported) {
 		err = nil // not every file system can
 	}
