@@ -105,6 +105,9 @@ func (f Filter) where() where {
 	if len(f.States) > 0 && !slices.ContainsFunc(f.States, upload.State.Final) {
 		w.add(`finished_at IS NULL`) // a small index holds these alone
 	}
+	if len(f.Verdicts) > 0 && !slices.Contains(f.Verdicts, upload.Accepted) && !slices.Contains(f.Verdicts, "") {
+		w.add(`verdict NOT IN ('', 'accepted')`) // and another one these
+	}
 	oneOf(&w, `channel`, f.Channels)
 	oneOf(&w, `kind`, f.Kinds)
 	oneOf(&w, `state`, f.States)

@@ -11,7 +11,7 @@ import (
 // directory, but a later upload is about the file of that name), and nothing
 // left that only this row knows: who holds content without a verdict that says
 // that the server has it, has the ticket to ask with.
-const prunable = `finished_at < ?
+const prunable = `finished_at < ? AND finished_at IS NOT NULL AND place NOT IN ('archive', 'quarantine')
 	AND (place IN ('deleted', 'gone', 'expired') OR (place = 'watch' AND EXISTS (
 		SELECT 1 FROM uploads newer WHERE newer.channel = u.channel AND newer.filename = u.filename AND newer.seq > u.seq)))
 	AND (content_key IS NULL OR verdict IN ('accepted', 'duplicate', 'partially_accepted'))`
@@ -56,15 +56,16 @@ func (j *Journal) Prune(ctx context.Context, before time.Time, limit int) (int64
 }
 
 // Stored are at most limit retired uploads whose original went to the place
-// before the time given, the oldest first: what a retention sweep looks at.
-func (j *Journal) Stored(ctx context.Context, place upload.Place, before time.Time, limit int) ([]upload.Upload, error) {
+// before the time given, in the order of their IDs, beginning after one (empty:
+// from the start): what a retention sweep looks at.
+func (j *Journal) Stored(ctx context.Context, place upload.Place, before time.Time, after upload.ID, limit int) ([]upload.Upload, error) {
 	const op = "read stored"
 	if err := j.begin(op); err != nil {
 		return nil, err
 	}
 	all, err := collect(ctx, j, refs, `SELECT `+j.columns+` FROM uploads
-		WHERE place = ? AND place IN ('archive', 'quarantine') AND state = 'retired' AND finished_at < ? ORDER BY finished_at LIMIT ?`,
-		place, at(before), limit)
+		WHERE place = ? AND place IN ('archive', 'quarantine') AND state = 'retired' AND finished_at < ? AND id > ? ORDER BY id LIMIT ?`,
+		place, at(before), after, limit)
 	return all, j.fail(op, err)
 }
 

@@ -64,7 +64,7 @@ var keeping = map[string]func(*fixture){
 		end("flu_4.csv", upload.InArchive)
 		end("flu_5.csv", upload.Deleted)
 		stored := func(p upload.Place, before time.Time, n int) (names []string) {
-			all, err := f.j.Stored(f.ctx, p, before, n)
+			all, err := f.j.Stored(f.ctx, p, before, "", n)
 			f.must(err)
 			for _, u := range all {
 				names = append(names, u.Filename)
@@ -73,6 +73,11 @@ var keeping = map[string]func(*fixture){
 		}
 		f.same("archive", stored(upload.InArchive, limit, 9), []string{"flu_1.csv", "flu_3.csv"})
 		f.same("first of archive", stored(upload.InArchive, limit, 1), []string{"flu_1.csv"})
+		first, err := f.j.Stored(f.ctx, upload.InArchive, f.now, "", 1)
+		f.must(err)
+		next, err := f.j.Stored(f.ctx, upload.InArchive, f.now, first[0].ID, 1)
+		f.must(err)
+		f.same("after the first", next[0].Filename, "flu_3.csv")
 		f.same("quarantine", stored(upload.InQuarantine, f.now, 9), []string{"flu_2.csv"})
 		f.same("what is not stored", stored(upload.Deleted, f.now, 9), []string(nil))
 	},

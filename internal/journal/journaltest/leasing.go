@@ -106,6 +106,14 @@ var leasing = map[string]func(*fixture){
 			f.Fatalf("unlawful act: %v, want ErrIllegalTransition", err)
 		}
 	},
+	"leases of a former process are forgotten, its writes refused": func(f *fixture) {
+		u := f.bring("flu_1.csv", digest("a"), upload.StatePacked)
+		f.must(f.j.ForgetLeases(f.ctx))
+		if _, err := f.j.Record(f.ctx, u, upload.Retry(0, upload.ServerBusy, ""), f.now, true); !errors.Is(err, journal.ErrLeaseLost) {
+			f.Fatalf("record under a forgotten lease: %v, want ErrLeaseLost", err)
+		}
+		f.same("fence of the next claim", f.mustClaim(u.ID).Fence, u.Fence+2)
+	},
 	"claims go by freshness, then age": func(f *fixture) {
 		first := f.bring("flu_1.csv", digest("1"), upload.StateSettled)
 		f.later(time.Second)

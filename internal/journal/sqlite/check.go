@@ -15,7 +15,7 @@ import (
 )
 
 // checkBudget is how long the check may hold up the start.
-const checkBudget = 75 * time.Millisecond
+const checkBudget = 60 * time.Millisecond
 
 // checkAtStart looks for damage until the budget is spent. What is cut short has
 // found nothing so far, and is no fault.

@@ -15,9 +15,9 @@
 //     vanish as soon as any descriptor of the file is closed in this process.
 //   - The files can be read by their owner alone: tickets are secrets.
 //
-// At the start the database is checked for damage for at most checkBudget: a
-// journal of some ten thousand rows is read whole in that time. A larger one is
-// checked as far as time goes; Journal.Verify reads the rest beside normal work.
+// At the start the database is checked for damage for at most checkBudget, so
+// that a large journal does not hold it up: header, schema and as much as that
+// time allows. Journal.Verify reads the whole, beside normal work.
 //
 // Failures: journal.ErrInUse names the process that holds the lock;
 // journal.ErrDamaged says what is broken; journal.ErrTooNew, that a newer

@@ -14,7 +14,15 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// holdEnv makes the test binary a process that holds the journal of a directory.
+const holdEnv = "JOURNAL_TEST_HOLD"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(holdEnv); dir != "" {
+		holdUntilKilled(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func open(t testing.TB, o journal.Options) *journal.Journal { return openIn(t, t.TempDir(), o) }
 

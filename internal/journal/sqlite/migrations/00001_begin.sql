@@ -103,8 +103,11 @@ CREATE INDEX uploads_open ON uploads (channel, spotted_at, seq, state, next_atte
 CREATE INDEX uploads_unfinished ON uploads (spotted_at, seq) WHERE finished_at IS NULL;
 CREATE INDEX uploads_spotted ON uploads (spotted_at, seq);
 CREATE INDEX uploads_by_file ON uploads (channel, filename, seq);
-CREATE INDEX uploads_finished ON uploads (finished_at) WHERE finished_at IS NOT NULL;
-CREATE INDEX uploads_stored ON uploads (place, finished_at) WHERE place IN ('archive', 'quarantine');
+CREATE INDEX uploads_prunable ON uploads (finished_at)
+    WHERE finished_at IS NOT NULL AND place NOT IN ('archive', 'quarantine');
+-- For lists of the verdicts that people look for.
+CREATE INDEX uploads_remarkable ON uploads (spotted_at, seq) WHERE verdict NOT IN ('', 'accepted');
+CREATE INDEX uploads_stored ON uploads (place, id) WHERE place IN ('archive', 'quarantine');
 
 -- +goose StatementBegin
 CREATE TRIGGER uploads_fence_never_shrinks BEFORE UPDATE OF fence ON uploads
