@@ -132,3 +132,18 @@ func TestExamplesOfProblemsSpeakTheSameWords(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryOperationIsInTheGuide(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range document(t).Paths.Map() {
+		for method := range item.Operations() {
+			if !bytes.Contains(guide, []byte("| `"+method+" "+path+"` |")) {
+				t.Errorf("docs/api.md lacks %s %s", method, path)
+			}
+		}
+	}
+}

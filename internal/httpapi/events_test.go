@@ -61,12 +61,12 @@ func (r running) listen(t *testing.T, path, lastID string) (next func() string, 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = res.Body.Close() })
-	if got := res.Header.Get("Content-Type"); res.StatusCode != 200 || got != "text/event-stream" {
+	if got := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || got != "text/event-stream" {
 		t.Fatalf("%d %s", res.StatusCode, got)
 	}
 	blocks := bufio.NewScanner(res.Body)
 	blocks.Buffer(nil, 1<<20)
-	blocks.Split(func(data []byte, eof bool) (int, []byte, error) {
+	blocks.Split(func(data []byte, _ bool) (int, []byte, error) {
 		if i := strings.Index(string(data), "\n\n"); i >= 0 {
 			return i + 2, data[:i], nil
 		}

@@ -144,8 +144,8 @@ func (s *Server) Handler() http.Handler {
 }
 
 // Run serves on ln until ctx ends, then lets running calls end within
-// ShutdownGrace. It owns ln. It returns nil when it was asked to stop, also if
-// calls had to be cut off.
+// ShutdownGrace. It owns ln, and is called once. It returns nil when it was asked
+// to stop, also if calls had to be cut off.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: min(10*time.Second, s.options.ReadTimeout),
@@ -171,6 +171,8 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 		s.options.Logger.WarnContext(ctx, "api calls were cut off at shutdown", "error", err)
 		_ = srv.Close()
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve api: %w", err)
+	}
 	return nil
 }

@@ -134,7 +134,7 @@ func viewChannel(c Channel) api.Channel {
 // bareURL is a URL without user, query and fragment; empty if it is none.
 func bareURL(s string) string {
 	u, err := url.Parse(s)
-	if err != nil {
+	if err != nil || u.Host == "" {
 		return ""
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
