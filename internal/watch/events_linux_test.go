@@ -327,7 +327,7 @@ func TestFileIsToldWithinMilliseconds(t *testing.T) {
 func TestRescanOfManyKnownFilesAsksNobody(t *testing.T) {
 	t.Parallel()
 	r := inRealDirectory(t, func(o *Options) { o.NoEvents = true })
-	const many = 20_000
+	const many = 5_000
 	for i := range many {
 		r.write(t, fmt.Sprintf("flu_%d.csv", i), "")
 	}

@@ -50,6 +50,12 @@ func (d *fakeDir) set(name string, mtime int64) {
 	d.files[name] = upload.Identity{Inode: d.inode, Size: 1, ModTime: mtime, ChangeTime: mtime}
 }
 
+func (d *fakeDir) setOdd(name string, kind fs.FileMode) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.odd[name] = kind
+}
+
 func (d *fakeDir) remove(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -190,6 +196,12 @@ func (l *fakeLedger) sightings() []upload.Sighting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.told)
+}
+
+func (l *fakeLedger) forgetSightings() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = nil
 }
 
 func (l *fakeLedger) names() []string {

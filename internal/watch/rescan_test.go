@@ -91,7 +91,7 @@ func TestRescanAsksOnlyAboutWhatChanged(t *testing.T) {
 			b.w.Released(name)
 		}
 		pass(t, time.Second)
-		b.ledger.told = nil
+		b.ledger.forgetSightings()
 		pass(t, 100*rescanEvery)
 		b.wantTold(t)
 		b.dir.set("flu_b.csv", 5)
@@ -182,8 +182,10 @@ func TestWhatIsNotTakenIsCountedAndNamed(t *testing.T) {
 		"readme.txt", "hqms_1.csv", "flu_\x07.csv", "flu_\xc1\xf7\xb8\xd0.csv",
 	}
 	inBubble(t, files, func(t *testing.T, b *bench) {
-		b.dir.odd["flu_dir.csv"], b.dir.odd["flu_pipe.csv"] = fs.ModeDir, fs.ModeNamedPipe
-		b.dir.odd["flu_link.csv"], b.dir.odd["sub"] = fs.ModeSymlink, fs.ModeDir
+		b.dir.setOdd("flu_dir.csv", fs.ModeDir)
+		b.dir.setOdd("flu_pipe.csv", fs.ModeNamedPipe)
+		b.dir.setOdd("flu_link.csv", fs.ModeSymlink)
+		b.dir.setOdd("sub", fs.ModeDir)
 		pass(t, rescanEvery)
 		b.wantTold(t, "flu_a.csv")
 		s := b.w.Status()
