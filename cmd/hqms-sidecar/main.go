@@ -1,0 +1,13 @@
+// Command hqms-sidecar watches directories for the CSV files that Chinese
+// hospitals owe the national quality monitoring systems, and delivers them.
+package main
+
+import (
+	"os"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/app"
+)
+
+func main() {
+	os.Exit(app.Main(app.Call{Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr}))
+}

@@ -1,0 +1,11 @@
+package app
+
+import (
+	"context"
+	"fmt"
+)
+
+func runValidate(_ context.Context, c Call, _ []string) int {
+	fmt.Fprintln(c.Stderr, "validate")
+	return exitUsage
+}
