@@ -94,6 +94,21 @@ func TestReceiptKeepsAllThatTheServerSaid(t *testing.T) {
 	}
 }
 
+func TestCopyIsNotReadOnceTheSendingHasEnded(t *testing.T) {
+	t.Parallel()
+	r := strings.NewReader("0123456789")
+	m := &meter{r: r}
+	if _, err := m.Read(make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := m.stop(); n != 4 {
+		t.Errorf("sent %d", n)
+	}
+	if n, err := m.Read(make([]byte, 4)); n != 0 || err == nil || r.Len() != 6 {
+		t.Errorf("read %d more, %v", n, err)
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/transmit"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/transmit/hqms"
@@ -38,6 +39,8 @@ func send(t *testing.T, c *hqms.Client, ch upload.Channel) transmit.Sending {
 	}
 	return x
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func serve(t *testing.T, s *fakeServer) *transmittest.Server {
 	t.Helper()
@@ -314,6 +317,21 @@ func TestConnectionTest(t *testing.T) {
 	server.Away()
 	if all, k := results(); k.Step != probe.TCP || k.Reason != upload.ServerUnreachable || all[4] != probe.Skipped {
 		t.Errorf("away: %v %+v", all, k)
+	}
+}
+
+func TestServerMayTakeLongerToAnswerThanToTakeAPiece(t *testing.T) {
+	t.Parallel()
+	s := newFakeServer()
+	server := serve(t, s)
+	server.Break(transmittest.Upload, func(_ *transmittest.Server, w http.ResponseWriter, r *http.Request, works http.Handler) {
+		<-time.After(600 * time.Millisecond) // it unpacks
+		works.ServeHTTP(w, r)
+	})
+	o := options(server.URL)
+	o.Patience = hqms.Patience{Stall: 200 * time.Millisecond, Answer: 20 * time.Second}
+	if x := send(t, newClient(t, o), upload.HQMS); x.Ticket.Fate != upload.Answered {
+		t.Errorf("%q, %v", x.Ticket.Fate, x.Cause)
 	}
 }
 

@@ -43,6 +43,9 @@ const (
 // checks of dates begin to suffer beyond.
 const maxSkew = 2 * time.Minute
 
+// patience is how long name and port are waited for.
+const patience = 10 * time.Second
+
 // Check is the finding of one step. The remedy is in the phrase catalogue under
 // the reason.
 type Check struct {
@@ -132,6 +135,8 @@ func lookUp(ctx context.Context, via, host string) (Result, string, error) {
 	if net.ParseIP(host) != nil {
 		return Passed, via + host + " is an address", nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
 		return Failed, "", upload.PassingFault(upload.ServerUnreachable, via+"name lookup of "+host+" failed", nil)
@@ -144,7 +149,7 @@ func connect(ctx context.Context, t Target, via string, u *url.URL) (Result, str
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	addr := net.JoinHostPort(u.Hostname(), port(u))
 	conn, err := dial(ctx, "tcp", addr)
