@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"bytes"
 	"strconv"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
@@ -39,10 +38,17 @@ func asWritten(b *bound) func() map[string]string {
 }
 
 func (c *Checker) require(b *bound) {
+	asked, holds := false, false
 	for _, t := range b.Targets {
 		v := c.plan.at(t)
-		if v.kind > isDash || !c.holds(b.When) {
+		if v.kind > isDash {
 			continue
+		}
+		if !asked {
+			asked, holds = true, c.holds(b.when)
+		}
+		if !holds {
+			return
 		}
 		if v.kind == isEmpty {
 			c.led.add(b.id, t, asWritten(b))
@@ -54,106 +60,10 @@ func (c *Checker) require(b *bound) {
 
 func (c *Checker) mustBeEmpty(b *bound) {
 	for _, t := range b.Targets {
-		if c.plan.at(t).filled() && c.holds(b.When) {
+		if c.plan.at(t).filled() && c.holds(b.when) {
 			c.led.add(b.id, t, asWritten(b))
 		}
 	}
-}
-
-// holds tells whether a condition holds; the empty one does.
-func (c *Checker) holds(when standard.Condition) bool {
-	for _, group := range when {
-		all := true
-		for i := range group {
-			if all = c.test(&group[i]); !all {
-				break
-			}
-		}
-		if all {
-			return true
-		}
-	}
-	return len(when) == 0
-}
-
-// test asks its question of each column. The negative questions ask that none
-// of the columns has what the positive one asks for.
-func (c *Checker) test(t *standard.Test) bool {
-	if t.Op == standard.OpNot || t.Op == standard.OpNotStarts {
-		for _, col := range t.Columns {
-			if v := c.plan.at(col); (t.Op == standard.OpNot && among(v, t)) || (t.Op == standard.OpNotStarts && starts(v.raw, t.Values)) {
-				return false
-			}
-		}
-		return true
-	}
-	for _, col := range t.Columns {
-		if answers(c.plan.at(col), t) {
-			return true
-		}
-	}
-	return false
-}
-
-func answers(v *value, t *standard.Test) bool {
-	switch t.Op {
-	case standard.OpEmpty:
-		return !v.filled()
-	case standard.OpFilled:
-		return v.filled()
-	case standard.OpIn:
-		return among(v, t)
-	case standard.OpStarts:
-		return starts(v.raw, t.Values)
-	case standard.OpEquals:
-		return among(v, t) || (v.kind == isNumber && v.n == t.Limit && isNumeral(t.Values[0]))
-	default:
-		return v.kind == isNumber && compares(v.n, t)
-	}
-}
-
-func compares(n int64, t *standard.Test) bool {
-	switch t.Op {
-	case standard.OpLess:
-		return n < t.Limit
-	case standard.OpAtMost:
-		return n <= t.Limit
-	case standard.OpMore:
-		return n > t.Limit
-	case standard.OpAtLeast:
-		return n >= t.Limit
-	default:
-		return false
-	}
-}
-
-func isNumeral(s string) bool { _, ok := standard.ParseNumber(s); return ok }
-
-func among(v *value, t *standard.Test) bool {
-	for _, want := range t.Values {
-		if string(v.raw) == want {
-			return true
-		}
-	}
-	return false
-}
-
-// starts reports whether v begins with one of the values, or lies in one of the
-// ranges A00..B99, compared over the length of its ends.
-func starts(v []byte, values []string) bool {
-	for _, want := range values {
-		low, high, ranged := bytes.Cut([]byte(want), []byte(".."))
-		if !ranged {
-			if bytes.HasPrefix(v, low) {
-				return true
-			}
-			continue
-		}
-		if len(v) >= len(low) && bytes.Compare(v[:len(low)], low) >= 0 && bytes.Compare(v[:min(len(v), len(high))], high) <= 0 {
-			return true
-		}
-	}
-	return false
 }
 
 const secondsPerDay = 86_400

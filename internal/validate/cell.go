@@ -70,16 +70,16 @@ func codeList(l *standard.Layout, coding standard.Coding, versions Codings) *sta
 	return l.List(string(coding))
 }
 
-// look checks one trimmed cell and gives what it is.
-func (c *Checker) look(p *cell, v []byte) value {
+// look checks one trimmed cell and tells what it is.
+func (c *Checker) look(p *cell, v []byte) (int64, valueKind) {
 	if len(v) == 0 {
 		if p.required {
 			c.led.add(colRequired, p.column, nil)
 		}
-		return value{}
+		return 0, isEmpty
 	}
 	if len(v) == 1 && v[0] == '-' && p.check != checkNothing {
-		return c.dash(p, v)
+		return c.dash(p)
 	}
 	chars := len(v)
 	ascii := isASCII(v)
@@ -87,7 +87,7 @@ func (c *Checker) look(p *cell, v []byte) value {
 		var bad int
 		if chars, bad = c.cs.measure(v); bad > 0 {
 			c.badEncoding(p)
-			return value{raw: v, kind: isBad}
+			return 0, isBad
 		}
 	}
 	switch p.check {
@@ -100,7 +100,7 @@ func (c *Checker) look(p *cell, v []byte) value {
 		}
 		if p.spec.Type == standard.Number {
 			if n, _, _, ok := number(v); ok {
-				return value{raw: v, n: n, kind: isNumber}
+				return n, isNumber
 			}
 		}
 	case checkNumber:
@@ -116,7 +116,7 @@ func (c *Checker) look(p *cell, v []byte) value {
 	case checkSet:
 		return c.set(p, v)
 	}
-	return value{raw: v, kind: isText}
+	return 0, isText
 }
 
 func (c *Checker) badEncoding(p *cell) {
@@ -128,7 +128,7 @@ func (c *Checker) badEncoding(p *cell) {
 }
 
 // dash is a cell that says "not available".
-func (c *Checker) dash(p *cell, v []byte) value {
+func (c *Checker) dash(p *cell) (int64, valueKind) {
 	switch {
 	case p.spec.Dash:
 	case p.spec.Key:
@@ -136,25 +136,25 @@ func (c *Checker) dash(p *cell, v []byte) value {
 	case p.required:
 		c.led.add(colDash, p.column, nil)
 	}
-	return value{raw: v, kind: isDash}
+	return 0, isDash
 }
 
-func (c *Checker) text(p *cell, v []byte, chars int, ascii bool) value {
+func (c *Checker) text(p *cell, v []byte, chars int, ascii bool) (int64, valueKind) {
 	switch {
 	case p.max > 0 && chars > p.max:
 		c.led.add(colLength, p.column, func() map[string]string {
 			return map[string]string{"limit": strconv.Itoa(p.max), "n": strconv.Itoa(chars)}
 		})
-		return value{raw: v, kind: isBad}
+		return 0, isBad
 	case ascii && scientific(v):
 		return c.fail(colScientific, p, v)
 	case !ascii && mojibake(v, c.cs.name):
 		c.led.add(encMojibake, p.column, nil)
 	}
-	return value{raw: v, kind: isText}
+	return 0, isText
 }
 
-func (c *Checker) number(p *cell, v []byte) value {
+func (c *Checker) number(p *cell, v []byte) (int64, valueKind) {
 	n, whole, decimals, ok := number(v)
 	spec := p.spec
 	if !ok || decimals > spec.Scale || (spec.Length > 0 && whole > spec.Length-spec.Scale) {
@@ -167,10 +167,10 @@ func (c *Checker) number(p *cell, v []byte) value {
 	if n < low || (spec.Max != nil && n > *spec.Max) {
 		return c.fail(colRange, p, v)
 	}
-	return value{raw: v, n: n, kind: isNumber}
+	return n, isNumber
 }
 
-func (c *Checker) date(p *cell, v []byte) value {
+func (c *Checker) date(p *cell, v []byte) (int64, valueKind) {
 	n, kind := date(v)
 	if kind == isBad {
 		return c.fail(colDate, p, v)
@@ -178,10 +178,10 @@ func (c *Checker) date(p *cell, v []byte) value {
 	if kind == isDate && p.check == checkDateTime {
 		c.led.add(colDateOnly, p.column, nil)
 	}
-	return value{raw: v, n: n, kind: kind}
+	return n, kind
 }
 
-func (c *Checker) code(p *cell, v []byte, chars int) value {
+func (c *Checker) code(p *cell, v []byte, chars int) (int64, valueKind) {
 	if p.max > 0 && chars > p.max {
 		return c.text(p, v, chars, false)
 	}
@@ -198,21 +198,21 @@ func (c *Checker) code(p *cell, v []byte, chars int) value {
 	} else if p.list != nil && !p.list.Open && !p.list.Has(v) && !p.list.Has(bytes.ReplaceAll(v, []byte("X"), []byte("x"))) {
 		c.fail(colCodeList, p, v)
 	}
-	return value{raw: v, kind: isText}
+	return 0, isText
 }
 
-func (c *Checker) set(p *cell, v []byte) value {
+func (c *Checker) set(p *cell, v []byte) (int64, valueKind) {
 	for code := range bytes.SplitSeq(v, []byte(",")) {
 		if code = trim(code, c.cs.name); !p.dict.has(code) {
 			return c.fail(colDict, p, code)
 		}
 	}
-	return value{raw: v, kind: isText}
+	return 0, isText
 }
 
 // fail reports a value of the wrong form. Where the cause can be told, the
 // finding is about the cause.
-func (c *Checker) fail(rule ruleID, p *cell, v []byte) value {
+func (c *Checker) fail(rule ruleID, p *cell, v []byte) (int64, valueKind) {
 	switch {
 	case fullWidth(v, c.cs.name):
 		rule = colFullWidth
@@ -228,7 +228,7 @@ func (c *Checker) fail(rule ruleID, p *cell, v []byte) value {
 		}
 		return params
 	})
-	return value{raw: v, kind: isBad}
+	return 0, isBad
 }
 
 // expected writes what a column wants, in signs that need no translation.

@@ -150,14 +150,24 @@ func trimCut(p []byte) []byte {
 
 // countGB18030 counts characters and bad sequences by the structure of GB 18030.
 func countGB18030(v []byte) (chars, bad int) {
-	for i := 0; i < len(v); {
+	for i := 0; i < len(v); chars++ {
+		if v[i] < 0x80 {
+			i++
+			continue
+		}
+		// Nearly all characters beyond ASCII have two bytes.
+		if i+1 < len(v) && v[i] != 0x80 && v[i] != 0xff {
+			if t := v[i+1]; t >= 0x40 && t != 0x7f && t != 0xff {
+				i += 2
+				continue
+			}
+		}
 		n := sizeGB18030(v[i:])
 		if n < 0 {
 			bad++
 			n = 1
 		}
 		i += n
-		chars++
 	}
 	return chars, bad
 }

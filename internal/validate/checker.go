@@ -195,28 +195,44 @@ func (c *Checker) looksLikeHeader(r *row) bool {
 // cells checks every cell of a row and then the rules across them.
 func (c *Checker) cells(r *row) {
 	clear(c.plan.values)
-	from := c.plan.first()
-	for i := from; i < len(c.plan.cells); i++ {
-		p := &c.plan.cells[i]
-		f := r.fields[i]
-		if f.from == f.to && !p.required {
+	cells := c.plan.cells
+	fields := r.fields[:len(cells)]
+	for i := c.plan.first(); i < len(cells); i++ {
+		f := fields[i]
+		if f.from == f.to && !c.plan.required[i] {
 			continue
 		}
-		v := trim(r.raw[f.from:f.to], c.cs.name)
+		v := r.raw[f.from:f.to]
+		if padded(v) {
+			v = trim(v, c.cs.name)
+		}
 		if f.doubled {
 			v = undouble(v, &c.scratch)
 		}
-		val := c.look(p, v)
+		p := &cells[i]
+		n, kind := c.look(p, v)
 		if p.slot >= 0 {
 			if f.doubled {
-				val.raw = bytes.Clone(val.raw)
+				v = bytes.Clone(v)
 			}
-			c.plan.values[p.slot] = val
+			c.plan.values[p.slot] = value{raw: v, n: n, kind: kind}
 		}
 	}
 	c.across()
 	c.haveLinks()
 	c.duplicate(r)
+}
+
+// padded is a quick look whether there may be something to trim.
+func padded(v []byte) bool {
+	if len(v) == 0 {
+		return false
+	}
+	first, last := v[0], v[len(v)-1]
+	if first <= ' ' || first >= 0x80 || last <= ' ' || last >= 0x80 {
+		return true
+	}
+	return last == '2' && len(v) >= 4 && v[len(v)-2] >= 0x80 // the end of GB18030's no-break space
 }
 
 // duplicate notices a row that was there before, byte for byte.

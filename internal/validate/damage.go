@@ -37,7 +37,7 @@ func mojibake(v []byte, cs string) bool {
 	if bytes.Contains(v, []byte("\ufffd")) || bytes.Contains(v, []byte("锟斤")) {
 		return true
 	}
-	first, _ := utf8.DecodeRune(bytes.TrimLeftFunc(v, func(r rune) bool { return r < utf8.RuneSelf }))
+	first, _ := utf8.DecodeRune(skipASCII(v))
 	switch {
 	case first >= 0xc0 && first <= 0xff:
 		return latinRun(v)
@@ -48,10 +48,19 @@ func mojibake(v []byte, cs string) bool {
 	return false
 }
 
+func skipASCII(v []byte) []byte {
+	for i, b := range v {
+		if b >= utf8.RuneSelf {
+			return v[i:]
+		}
+	}
+	return nil
+}
+
 // rawUTF8 reports whether v is UTF-8 holding at least two Han characters and
 // beginning with one.
 func rawUTF8(v []byte) bool {
-	v = bytes.TrimLeftFunc(v, func(r rune) bool { return r < utf8.RuneSelf })
+	v = skipASCII(v)
 	if len(v) < 6 || v[0] < 0xe4 || v[0] > 0xe9 {
 		return false
 	}

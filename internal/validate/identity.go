@@ -1,12 +1,10 @@
 package validate
 
-import "fmt"
-
 // identity checks a resident identity number, and that it says the same birth
 // date and sex as the row.
 func (c *Checker) identity(b *bound) {
 	v := c.plan.at(b.Targets[0])
-	if v.kind != isText || !c.holds(b.When) {
+	if v.kind != isText || !c.holds(b.when) {
 		return
 	}
 	if len(v.raw) == 15 && digitsAt(v.raw, 0, 15) == 15 {
@@ -30,8 +28,7 @@ func (c *Checker) identity(b *bound) {
 func (c *Checker) birthAndSex(b *bound, birth []byte, sex byte) {
 	if b.Birth >= 0 {
 		if v := c.plan.at(b.Birth); v.dated() {
-			n, kind := date(fmt.Appendf(nil, "%s-%s-%s", birth[:4], birth[4:6], birth[6:8]))
-			if kind == isBad || n != floorDay(v.n)*secondsPerDay {
+			if n, ok := digitsDate(birth); !ok || n != floorDay(v.n)*secondsPerDay {
 				c.led.add(idBirth, b.Targets[0], param("column", c.layout.Columns[b.Birth].Code))
 			}
 		}
@@ -42,4 +39,15 @@ func (c *Checker) birthAndSex(b *bound, birth []byte, sex byte) {
 			c.led.add(idSex, b.Targets[0], param("column", c.layout.Columns[b.Sex].Code))
 		}
 	}
+}
+
+// digitsDate reads yyyyMMdd.
+func digitsDate(v []byte) (int64, bool) {
+	var b [10]byte
+	copy(b[:], v[:4])
+	copy(b[5:], v[4:6])
+	copy(b[8:], v[6:8])
+	b[4], b[7] = '-', '-'
+	n, kind := date(b[:])
+	return n, kind == isDate
 }

@@ -11,12 +11,15 @@ import (
 type plan struct {
 	layout *standard.Layout
 	cells  []cell // by field
-	index  bool   // the first field is an unnamed row number
-	slots  []int  // column → slot; -1: no rule asks for it
-	values []value
-	rules  []bound
-	opts   Options
-	haves  []have
+	// required repeats what the cells say, side by side: most cells are empty,
+	// and only this is asked of an empty one.
+	required []bool
+	index    bool  // the first field is an unnamed row number
+	slots    []int // column → slot; -1: no rule asks for it
+	values   []value
+	rules    []bound
+	opts     Options
+	haves    []have
 }
 
 // first is the first field that holds data.
@@ -31,12 +34,13 @@ func (p *plan) first() int {
 type bound struct {
 	*standard.Rule
 	id   ruleID
+	when [][]test
 	seen *seenSet // of unique
 	name string   // of link: its columns
 }
 
 func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
-	p := &plan{layout: l, cells: make([]cell, fields), slots: make([]int, len(l.Columns)), opts: o}
+	p := &plan{layout: l, cells: make([]cell, fields), required: make([]bool, fields), slots: make([]int, len(l.Columns)), opts: o}
 	for i := range p.cells {
 		p.cells[i] = cell{column: -1, slot: -1}
 	}
@@ -62,6 +66,7 @@ func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
 			b.name = columnNames(l, r.Targets)
 		}
 		p.ask(r)
+		b.when = p.compile(r.When)
 		p.rules = append(p.rules, b)
 	}
 	return p
@@ -88,6 +93,7 @@ func (p *plan) ask(r *standard.Rule) {
 func (p *plan) place(field, column int) {
 	p.cells[field] = newCell(p.layout, column, p.opts)
 	p.cells[field].slot = p.slots[column]
+	p.required[field] = p.cells[field].required
 }
 
 // at is a column's value in the present row; empty if the header lacks it.

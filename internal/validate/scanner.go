@@ -189,14 +189,17 @@ func (s *scanner) split(end int) {
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
 	}
-	from := uint32(0)
+	fields, count, from := s.fields, s.count, 0
 	for i, b := range line {
 		if b == ',' {
-			s.add(from, uint32(i), false)
-			from = uint32(i) + 1
+			if count++; count <= maxFields {
+				fields = append(fields, span{from: uint32(from), to: uint32(i)}) //nolint:gosec // a row is shorter than maxRow and a piece
+			}
+			from = i + 1
 		}
 	}
-	s.add(from, uint32(len(line)), false) //nolint:gosec // a row is shorter than maxRow and a piece
+	s.fields, s.count = fields, count
+	s.add(uint32(from), uint32(len(line)), false) //nolint:gosec // as above
 }
 
 func (s *scanner) add(from, to uint32, doubled bool) {
