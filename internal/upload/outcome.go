@@ -20,6 +20,7 @@ type Outcome struct {
 	to       State // empty: the state stays
 	reason   Reason
 	detail   string
+	keeps    bool                // without a reason of its own, the upload's stays
 	after    time.Duration       // do not work on it before
 	when     func(u Upload) bool // nil: in every such state
 	change   func(u *Upload, now time.Time)
@@ -60,7 +61,9 @@ func (o Outcome) Apply(u Upload, now time.Time) (Upload, error) {
 	}
 	now = now.UTC()
 	u.UpdatedAt, u.NextAttemptAt = now, now.Add(o.after)
-	u.Reason, u.Detail = o.reason, o.detail
+	if o.reason != "" || !o.keeps {
+		u.Reason, u.Detail = o.reason, o.detail
+	}
 	if o.to == StateFailed {
 		u.ResumeAt = u.State
 	}
@@ -264,7 +267,7 @@ func Decided(v Verdict, r Reason, receipt *Receipt) Outcome {
 // reason of the verdict stays, unless r says more.
 func Retired(place Place, path string, r Reason) Outcome {
 	return Outcome{
-		name: "retired", from: []State{StateDecided}, to: StateRetired, reason: r,
+		name: "retired", from: []State{StateDecided}, to: StateRetired, reason: r, keeps: true,
 		change: func(u *Upload, _ time.Time) { u.Place, u.Path = place, path },
 	}
 }
@@ -272,7 +275,7 @@ func Retired(place Place, path string, r Reason) Outcome {
 // Relocated: the original of a finished upload moved: restored, or removed by
 // the retention sweep.
 func Relocated(place Place, path string) Outcome {
-	return Outcome{name: "relocated", from: []State{StateRetired}, change: func(u *Upload, _ time.Time) {
+	return Outcome{name: "relocated", from: []State{StateRetired}, keeps: true, change: func(u *Upload, _ time.Time) {
 		u.Place, u.Path, u.NextAttemptAt = place, path, time.Time{}
 	}}
 }

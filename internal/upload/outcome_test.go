@@ -217,3 +217,20 @@ func TestZeroOutcomeIsRefused(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestReasonOfTheVerdictOutlivesThePuttingAway(t *testing.T) {
+	t.Parallel()
+	u := at(StateDecided)
+	u.Reason, u.Detail = FindingsBlock, "d"
+	if after, _ := Retired(InQuarantine, "q", "").Apply(u, noon); after.Reason != FindingsBlock || after.Detail != "d" {
+		t.Errorf("retired: reason %q, detail %q", after.Reason, after.Detail)
+	}
+	if after, _ := Retired(InWatch, "f", OriginalChanged).Apply(u, noon); after.Reason != OriginalChanged {
+		t.Errorf("original changed: reason %q", after.Reason)
+	}
+	u = at(StateRetired)
+	u.Reason = DeliveredBefore
+	if after, _ := Relocated(Expired, "").Apply(u, noon); after.Reason != DeliveredBefore {
+		t.Errorf("relocated: reason %q", after.Reason)
+	}
+}
