@@ -55,6 +55,7 @@ func TestOnlyWhatIsPutAwayIsRestored(t *testing.T) {
 	}
 	for label, change := range tests {
 		w, _ := newWorld(t, false)
+		durabletest.Write(t, filepath.Join(w.state, "journal.db"), text)
 		u := w.retired(upload.Accepted)
 		change(w, &u)
 		if _, err := w.process().Restore(t.Context(), u); !errors.Is(err, retire.ErrNotRestorable) || len(w.tree(w.watch)) != 0 {

@@ -132,6 +132,5 @@ func masked(receipt *upload.Receipt) *upload.Receipt {
 	}
 	m := *receipt
 	m.Status, m.Code, m.Message, m.LoadedAt = mask(m.Status), mask(m.Code), mask(m.Message), mask(m.LoadedAt)
-	m.Stack = ""
 	return &m
 }
