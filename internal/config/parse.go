@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -185,11 +184,10 @@ func (l *loading) path(v string) string {
 
 func (l *loading) address(v string) string {
 	host, port, err := net.SplitHostPort(v)
-	n, errPort := strconv.ParseUint(port, 10, 16)
+	_, errPort := strconv.ParseUint(port, 10, 16)
 	if err != nil || errPort != nil || strings.ContainsAny(host, " /@") {
 		l.fault(l.current.name, "bad_address", "value", quote(v))
 	}
-	_ = n
 	return v
 }
 
@@ -232,5 +230,3 @@ func showDuration(d time.Duration) string {
 	}
 	return s
 }
-
-var _ fmt.Stringer = Bytes(0)

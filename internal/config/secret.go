@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"log/slog"
 	"strings"
 	"unicode/utf8"
@@ -44,9 +43,6 @@ func (s Secret) String() string {
 
 // GoString implements fmt.GoStringer, for %#v.
 func (s Secret) GoString() string { return s.String() }
-
-// Format implements fmt.Formatter: every verb prints the same.
-func (s Secret) Format(w fmt.State, _ rune) { _, _ = w.Write([]byte(s.String())) }
 
 // MarshalText implements encoding.TextMarshaler, and so what JSON prints.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -47,6 +47,11 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	if !strings.Contains(out.String(), shown) {
 		t.Error("nothing says that it is set")
 	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if got := fmt.Sprintf(verb, s); got != shown {
+			t.Errorf("%s prints %q", verb, got)
+		}
+	}
 	if s.Reveal() != taint+"2" {
 		t.Error("Reveal does not give the value")
 	}

@@ -106,9 +106,10 @@ func (t *Telemetry) Logger() *slog.Logger { return t.logger }
 func (t *Telemetry) Observer() *Observer { return t.observer }
 
 // Shutdown sends what is still queued and ends everything, within two seconds
-// in all whatever the collector does. The error says what was lost.
+// in all whatever the collector does, also when ctx has ended already. The
+// error says what was lost.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, shutdownBudget)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownBudget)
 	defer cancel()
 	results := make(chan error, len(t.endings))
 	for _, end := range t.endings {

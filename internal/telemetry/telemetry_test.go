@@ -129,7 +129,7 @@ func TestMetricNamesAreTheContract(t *testing.T) {
 			t.Errorf("missing: %s", line)
 		}
 	}
-	for _, name := range []string{"go_goroutine_count", "process_resident_memory_bytes", "target_info"} {
+	for _, name := range []string{"go_goroutine_count", "go_memory_used_bytes", "process_resident_memory_bytes", "target_info"} {
 		if !strings.Contains(page, "\n"+name) {
 			t.Errorf("missing: %s", name)
 		}

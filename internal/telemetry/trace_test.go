@@ -153,7 +153,9 @@ func TestOperatorsEndEmitsTheRoot(t *testing.T) {
 	after, err := upload.Cancelled().Apply(before, noon.Add(time.Minute))
 	must(t, err)
 	p.Observer().Ended(t.Context(), before, after)
-	must(t, p.Shutdown(context.Background()))
+	over, cancel := context.WithCancel(context.Background())
+	cancel() // the signal that ends the program has ended its context too
+	must(t, p.Shutdown(over))
 	if s := one(t, c, "upload"); attr(s, "hqms.state") != "cancelled" {
 		t.Errorf("root: %v", s.GetAttributes())
 	}
