@@ -44,10 +44,10 @@ func run(ctx context.Context, args []string, around surroundings) int {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.As(err, &usage):
-		fmt.Fprintf(around.stderr, "hqms-sandbox: %v\n", err)
+		say(around.stderr, "hqms-sandbox: %v\n", err)
 		return 2
 	default:
-		fmt.Fprintf(around.stderr, "hqms-sandbox: %v\n", err)
+		say(around.stderr, "hqms-sandbox: %v\n", err)
 		return 1
 	}
 }
@@ -57,7 +57,7 @@ func dispatch(ctx context.Context, args []string, around surroundings) error {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
 	} else if len(args) == 1 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
-		overview(around.stdout)
+		overview(around.stdout) // and then the flags of serve
 	}
 	if name == "help" {
 		overview(around.stdout)
@@ -73,16 +73,16 @@ func dispatch(ctx context.Context, args []string, around surroundings) error {
 }
 
 func overview(w io.Writer) {
-	fmt.Fprint(w, `hqms-sandbox：HQMS / 流感监测对接接口的试验服务器
+	say(w, `hqms-sandbox：HQMS / 流感监测对接接口的试验服务器
 hqms-sandbox: a docking server to try HQMS and influenza exports against
 
 用法 usage: hqms-sandbox [命令 command] [选项 flags]
 
 `)
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-12s %s\n", c.name, c.summary)
+		say(w, "  %-12s %s\n", c.name, c.summary)
 	}
-	fmt.Fprint(w, `
+	say(w, `
 每个选项也可用环境变量 SANDBOX_<选项> 设置，例如 -token-ttl → SANDBOX_TOKEN_TTL
 Each flag can also be set by SANDBOX_<FLAG>, for example -token-ttl by SANDBOX_TOKEN_TTL
 各命令的选项 flags of a command: hqms-sandbox <命令 command> -h
@@ -98,3 +98,6 @@ func version(_ context.Context, _ []string, around surroundings) error {
 	_, err := fmt.Fprintln(around.stdout, "hqms-sandbox", v)
 	return err
 }
+
+// say writes to the terminal; there is nobody to tell if that fails.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

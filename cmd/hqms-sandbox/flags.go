@@ -27,12 +27,12 @@ func newFlags(name string) *flag.FlagSet {
 
 // describe prints the flags; their usage texts are "Chinese | English".
 func describe(fs *flag.FlagSet, w io.Writer) {
-	fmt.Fprintf(w, "hqms-sandbox %s [选项 flags]\n\n", fs.Name())
+	say(w, "hqms-sandbox %s [选项 flags]\n\n", fs.Name())
 	fs.VisitAll(func(f *flag.Flag) {
 		zh, en, _ := strings.Cut(f.Usage, " | ")
-		fmt.Fprintf(w, "  -%s  (%s)\n      %s\n      %s\n", f.Name, envName(f.Name), zh, en)
+		say(w, "  -%s  (%s)\n      %s\n      %s\n", f.Name, envName(f.Name), zh, en)
 		if !slices.Contains([]string{"", "0", "false", "0s"}, f.DefValue) {
-			fmt.Fprintf(w, "      默认 default: %s\n", f.DefValue)
+			say(w, "      默认 default: %s\n", f.DefValue)
 		}
 	})
 }
@@ -86,17 +86,24 @@ func parseArgs(fs *flag.FlagSet, args []string, out io.Writer) error {
 }
 
 // list is a flag that may be given several times; in the environment its
-// values are separated by semicolons.
-type list []string
+// values are separated by semicolons. What is given takes the place of the
+// default, and nothing (-reject=) leaves the list empty.
+type list struct {
+	values []string
+	given  bool
+}
 
 // String implements flag.Value.
-func (l *list) String() string { return strings.Join(*l, ";") }
+func (l *list) String() string { return strings.Join(l.values, ";") }
 
 // Set implements flag.Value.
 func (l *list) Set(value string) error {
+	if !l.given {
+		l.values, l.given = nil, true
+	}
 	for part := range strings.SplitSeq(value, ";") {
 		if part = strings.TrimSpace(part); part != "" {
-			*l = append(*l, part)
+			l.values = append(l.values, part)
 		}
 	}
 	return nil

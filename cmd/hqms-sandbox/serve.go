@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
-	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
 const defaultListen = "127.0.0.1:9090"
@@ -41,7 +40,8 @@ func (f *serveFlags) register(fs *flag.FlagSet) {
 	fs.Int64Var(&f.opts.MaxUnpacked, "max-unpacked", 8<<30, "解压后最大字节数 | largest CSV in bytes")
 	fs.IntVar(&f.opts.MaxArrivals, "max-arrivals", 100_000, "记住多少份数据 | how many deliveries are remembered")
 	fs.BoolVar(&f.opts.AcceptDuplicates, "accept-duplicates", false, "不判重复，重复内容再次入库 | do not detect duplicates")
-	fs.Var(&f.reject, "reject", "文件名符合此模式的一律拒绝，可多次，例如 *_reject* | reject files of such names; may be repeated")
+	f.reject.values, f.partial.values = []string{"*_reject*"}, []string{"*_partial*"}
+	fs.Var(&f.reject, "reject", "文件名符合此模式的一律拒绝，可多次；-reject= 为不用 | reject files of such names; may be repeated; -reject= for none")
 	fs.Var(&f.partial, "partial", "文件名符合此模式的只入库一半，可多次 | store half of files of such names; may be repeated")
 	fs.Var(&f.faults, "fault", "故障，可多次：步骤:种类[,名=值…]，例如 upload:status,code=503,count=2；见 docs/sandbox.zh-CN.md | a fault; may be repeated: step:kind[,name=value…]; see docs/sandbox.md")
 }
@@ -49,7 +49,7 @@ func (f *serveFlags) register(fs *flag.FlagSet) {
 // options understands the flags.
 func (f *serveFlags) options(log *slog.Logger) (sandbox.Options, error) {
 	opts := f.opts
-	opts.Channel, opts.Reject, opts.Partial, opts.Logger = upload.Channel(f.channel), f.reject, f.partial, log
+	opts.Channel, opts.Reject, opts.Partial, opts.Logger = sandbox.Channel(f.channel), f.reject.values, f.partial.values, log
 	if f.passwordFile != "" {
 		var err error
 		if f.password, err = secretFromFile(f.passwordFile); err != nil {
@@ -57,7 +57,7 @@ func (f *serveFlags) options(log *slog.Logger) (sandbox.Options, error) {
 		}
 	}
 	opts.Accounts = map[string]string{f.account: f.password}
-	for _, text := range f.faults {
+	for _, text := range f.faults.values {
 		fault, err := sandbox.ParseFault(text)
 		if err != nil {
 			return opts, usageError{err}
@@ -102,7 +102,7 @@ func listen(ctx context.Context, s *sandbox.Server, addr string, around surround
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	log.Info("serving", "address", l.Addr().String())
-	fmt.Fprintf(around.stdout, "沙箱 sandbox: http://%s/\n  FLU_SERVER_URL=http://%s/flu/\n  HQMS_SERVER_URL=http://%s/hqms/\n", l.Addr(), l.Addr(), l.Addr())
+	say(around.stdout, "沙箱 sandbox: http://%s/\n  FLU_SERVER_URL=http://%s/flu/\n  HQMS_SERVER_URL=http://%s/hqms/\n", l.Addr(), l.Addr(), l.Addr())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	select {

@@ -6,6 +6,9 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
+// Channel is an account at the server, with its queue; see upload.Channel.
+type Channel = upload.Channel
+
 // Status is where a delivery is, in the protocol's own numbers.
 type Status int
 

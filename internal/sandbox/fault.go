@@ -57,7 +57,7 @@ const (
 	FaultRefuse FaultKind = "refuse"
 	// FaultTokenUnknown and FaultTokenExpired answer succ:false about the token.
 	FaultTokenUnknown FaultKind = "token-unknown"
-	FaultTokenExpired FaultKind = "token-expired" //nolint:gosec // not a credential
+	FaultTokenExpired FaultKind = "token-expired"
 	// FaultRedirect answers with a redirect (status Code, default 302) to Location.
 	FaultRedirect FaultKind = "redirect"
 )

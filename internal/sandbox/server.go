@@ -67,12 +67,15 @@ func (s *Server) open() (err error) {
 		}
 		s.temporary = dir
 	}
-	s.spool.dir = filepath.Join(dir, spoolName)
+	packages := filepath.Join(dir, spoolName)
+	if err := os.MkdirAll(packages, 0o700); err != nil {
+		return fmt.Errorf("prepare %s: %w", dir, err)
+	}
+	if s.spool.root, err = os.OpenRoot(packages); err != nil {
+		return err
+	}
 	if durable {
 		s.spool.sync = (*os.File).Sync
-	}
-	if err := os.MkdirAll(s.spool.dir, 0o700); err != nil {
-		return fmt.Errorf("prepare %s: %w", dir, err)
 	}
 	if s.lock, err = lockDir(dir); err != nil {
 		return err
@@ -124,6 +127,9 @@ func (s *Server) release() (err error) {
 	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
+	}
+	if s.spool.root != nil {
+		err = errors.Join(err, s.spool.root.Close())
 	}
 	if s.temporary != "" {
 		err = errors.Join(err, os.RemoveAll(s.temporary))

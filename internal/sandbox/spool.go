@@ -6,25 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
 // spool keeps received packages as files named by their token, which is the
-// server's own and so safe as a name.
+// server's own; the root keeps any other name inside the directory all the same.
 type spool struct {
-	dir  string
+	root *os.Root
 	sync func(*os.File) error // nil: nothing here need outlive a power cut
 }
 
-func (s spool) path(token string) string { return filepath.Join(s.dir, token+".zip") }
+func (s spool) name(token string) string { return token + ".zip" }
 
 // receive writes a body of exactly size bytes to disk, durable when it returns.
 // Of a body that is not whole nothing stays.
 func (s spool) receive(token string, body io.Reader, size int64) (digest string, err error) {
-	part := s.path(token) + ".part"
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	part := s.name(token) + ".part"
+	f, err := s.root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return "", fmt.Errorf("create package: %w", err)
 	}
@@ -37,26 +37,26 @@ func (s spool) receive(token string, body io.Reader, size int64) (digest string,
 		err = s.sync(f)
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(part, s.path(token))
+		err = s.root.Rename(part, s.name(token))
 	}
 	if err == nil {
-		err = syncDir(s.dir, s.sync)
+		err = syncDir(s.root.Name(), s.sync)
 	}
 	if err != nil {
-		_ = os.Remove(part)
+		_ = s.root.Remove(part)
 		return "", fmt.Errorf("receive package: %w", err)
 	}
 	return "sha-256:" + hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-func (s spool) open(token string) (*os.File, error) { return os.Open(s.path(token)) }
+func (s spool) open(token string) (*os.File, error) { return s.root.Open(s.name(token)) }
 
 // remove drops a package; one that cannot be removed is swept at the next start.
-func (s spool) remove(token string) { _ = os.Remove(s.path(token)) }
+func (s spool) remove(token string) { _ = s.root.Remove(s.name(token)) }
 
 // sweep removes what no delivery needs: halves, and packages not in keep.
 func (s spool) sweep(keep func(token string) bool) error {
-	entries, err := os.ReadDir(s.dir)
+	entries, err := fs.ReadDir(s.root.FS(), ".")
 	if err != nil {
 		return fmt.Errorf("sweep packages: %w", err)
 	}
@@ -66,7 +66,7 @@ func (s spool) sweep(keep func(token string) bool) error {
 			continue
 		}
 		if whole || strings.HasSuffix(e.Name(), ".zip.part") {
-			_ = os.Remove(filepath.Join(s.dir, e.Name()))
+			_ = s.root.Remove(e.Name())
 		}
 	}
 	return nil
