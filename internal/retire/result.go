@@ -76,13 +76,14 @@ func (r *retirement) writeResult(ctx context.Context, reason upload.Reason) erro
 }
 
 func resultOf(u upload.Upload, reason upload.Reason, findings []upload.Finding) result {
+	detail := ""
 	if reason == "" {
-		reason = u.Reason
+		reason, detail = verdictReason(u)
 	}
 	x := result{
 		ID: u.ID, BatchID: u.BatchID, Channel: u.Channel, Kind: u.Kind, Filename: u.Filename,
 		Digest: u.Digest, Size: u.Source.Size, Rows: u.Rows, Charset: u.Charset, Standard: u.Standard,
-		State: u.State, Verdict: u.Verdict, Reason: reason, Detail: mask(u.Detail),
+		State: u.State, Verdict: u.Verdict, Reason: reason, Detail: mask(detail),
 		Why: wordsOf("reason."+string(reason), nil), Remedy: wordsOf("remedy."+string(reason), nil),
 		SpottedAt: u.SpottedAt.UTC(), Receipt: masked(u.Receipt), Tally: u.Findings,
 		Findings: make([]resultFinding, 0, len(findings)),
@@ -97,6 +98,30 @@ func resultOf(u upload.Upload, reason upload.Reason, findings []upload.Finding) 
 	}
 	x.Omitted = max(u.Findings.Fatal+u.Findings.Error+u.Findings.Warning-int64(len(findings)), 0)
 	return x
+}
+
+// verdictReason is why the verdict is what it is. A hold on the way to here (no
+// permission, a full disk) has put its own reason into the upload; that is over,
+// and nothing a result should speak of.
+func verdictReason(u upload.Upload) (upload.Reason, string) {
+	switch u.Reason {
+	case upload.RejectedByServer, upload.UploadRefused, upload.PartlyStored, upload.FindingsBlock,
+		upload.DeadlinePassed, upload.DeliveredBefore, upload.ServerHasIt:
+		return u.Reason, u.Detail
+	default:
+	}
+	switch u.Verdict {
+	case upload.Rejected:
+		return upload.RejectedByServer, ""
+	case upload.PartiallyAccepted:
+		return upload.PartlyStored, ""
+	case upload.Invalid:
+		return upload.FindingsBlock, ""
+	case upload.Unresolved:
+		return upload.DeadlinePassed, ""
+	default:
+		return "", ""
+	}
 }
 
 // maskedParams is a second line of defence: parameters hold no cell's value, but

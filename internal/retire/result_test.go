@@ -77,13 +77,29 @@ func TestEveryVerdictHasWords(t *testing.T) {
 	}
 }
 
+func TestAHoldOnTheWayDoesNotReplaceTheReasonOfTheVerdict(t *testing.T) {
+	t.Parallel()
+	for verdict, want := range map[upload.Verdict]upload.Reason{
+		upload.Rejected: upload.RejectedByServer, upload.PartiallyAccepted: upload.PartlyStored,
+		upload.Invalid: upload.FindingsBlock, upload.Unresolved: upload.DeadlinePassed,
+	} {
+		w, _ := newWorld(t, false)
+		u := w.decided(verdict)
+		u.Reason, u.Detail = upload.ReadOnly, "put the original away"
+		data, _ := quarantined(t, w, u)
+		if !strings.Contains(data, `"reason": "`+string(want)+`"`) || strings.Contains(data, u.Detail) {
+			t.Errorf("%s:\n%s", verdict, data)
+		}
+	}
+}
+
 func TestNumbersOfPersonsAreMasked(t *testing.T) {
 	t.Parallel()
 	secrets := []string{"11010519491231002X", "13800138000", "６２２８４８０４０２５６４８９００１８"}
 	w, _ := newWorld(t, false)
 	w.findings = findings{{Severity: upload.Warning, Rule: "HEADER-UNKNOWN", Column: secrets[0], Params: map[string]string{"name": secrets[1]}}}
 	u := w.decided(upload.Rejected)
-	u.Detail = secrets[1]
+	u.Reason, u.Detail = upload.UploadRefused, secrets[1]
 	u.Receipt = &upload.Receipt{Status: "5", Message: "行 3\r\n身份证" + strings.Join(secrets, "，") + "有误，代码 1234567890\x00"}
 	data, txt := quarantined(t, w, u)
 	for _, secret := range secrets {
