@@ -96,9 +96,20 @@ func (l *loading) choice(v string) string {
 	case slices.Contains(split(l.current.tag.Get("later")), want):
 		l.fault(l.current.name, "later_value", "value", want, "choices", strings.Join(all, ", "))
 	default:
-		l.fault(l.current.name, "bad_choice", "value", quote(v), "choices", strings.Join(all, ", "), "nearest", nearest(want, all))
+		l.noChoice(v, strings.Join(all, ", "))
 	}
 	return l.current.def
+}
+
+// noChoice refuses a value that is none of an enumeration's, with a suggestion
+// where one is near.
+func (l *loading) noChoice(v, choices string) {
+	near := nearest(strings.ToLower(v), l.current.choices())
+	if distance(strings.ToLower(v), near) > (len(near)+1)/2 {
+		l.fault(l.current.name, "bad_choice", "value", quote(v), "choices", choices)
+		return
+	}
+	l.fault(l.current.name, "bad_choice_near", "value", quote(v), "choices", choices, "nearest", near)
 }
 
 func (l *loading) severity(v string) upload.Severity {
@@ -115,8 +126,7 @@ func (l *loading) coding(v string) Coding {
 	case "beijing", "北京版":
 		return Beijing
 	}
-	choices := []string{"national (全国版)", "beijing (北京版)"}
-	l.fault(l.current.name, "bad_choice", "value", quote(v), "choices", strings.Join(choices, ", "), "nearest", nearest(v, l.current.choices()))
+	l.noChoice(v, "national (全国版), beijing (北京版)")
 	return Coding(l.current.def)
 }
 

@@ -37,8 +37,11 @@ type Secrets struct {
 	settled time.Duration
 }
 
-// NewSecrets takes over the secrets of cfg.
+// NewSecrets takes over the secrets of cfg; log may be nil.
 func NewSecrets(cfg *Config, log *slog.Logger) *Secrets {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	s := &Secrets{
 		files: maps.Clone(cfg.files), log: log, values: map[string]string{},
 		hashes: map[upload.Channel]string{}, unread: map[string]string{}, settled: 300 * time.Millisecond,
