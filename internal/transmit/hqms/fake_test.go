@@ -141,10 +141,10 @@ func setup(t *testing.T) *transmittest.Subject {
 	return &transmittest.Subject{
 		Works: s, StepOf: stepOf, Received: s.received, Refuse: s.refuse,
 		Secrets: []string{password, "s3cr3t", account, "SERVER-WORDS", "com.hqms"},
-		Client: func(t *testing.T, url string, roots *x509.CertPool, patience time.Duration) transmit.Protocol {
+		Client: func(t *testing.T, url string, roots *x509.CertPool, p transmittest.Patience) transmit.Protocol {
 			o := options(url)
 			o.Network.RootCAs = roots
-			o.Patience = hqms.Patience{Connect: 20 * time.Second, Stall: patience, Answer: patience}
+			o.Patience = hqms.Patience{Connect: 20 * time.Second, Stall: p.Stall, Answer: p.Answer}
 			return newClient(t, o)
 		},
 		Decide: func(k upload.Ticket) {

@@ -31,7 +31,7 @@ func newTransport(n Network, p Patience) *http.Transport {
 		IdleConnTimeout:        30 * time.Second,
 	}
 	if t.DialContext == nil {
-		t.DialContext = (&net.Dialer{Timeout: p.Connect, KeepAlive: 15 * time.Second}).DialContext
+		t.DialContext = (&net.Dialer{Timeout: p.Connect, KeepAlive: 15 * time.Second, Control: keepQueueShort}).DialContext
 	}
 	if n.ClientCertificate != nil {
 		t.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {

@@ -93,9 +93,9 @@ func faults(t *testing.T, setup Setup) {
 			}
 			t.Run(r.name+" at "+string(step), func(t *testing.T) {
 				t.Parallel()
-				patience := plenty
+				patience := plenty()
 				if r.slow {
-					patience = brief
+					patience = brief()
 				}
 				b := newBenchWith(t, setup, false, patience)
 				ticket := b.admit(t)

@@ -2,6 +2,7 @@ package transmittest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -56,6 +57,7 @@ func Serve(t *testing.T, works http.Handler, stepOf func(*http.Request) Step, wi
 	}
 	s.web = httptest.NewUnstartedServer(s)
 	s.web.Config.ErrorLog = log.New(io.Discard, "", 0) // its faults are meant
+	s.web.Config.ConnState = shortQueue
 	if withTLS {
 		s.web.StartTLS()
 		s.Roots = x509.NewCertPool()
@@ -70,6 +72,19 @@ func Serve(t *testing.T, works http.Handler, stepOf func(*http.Request) Step, wi
 		s.web.Close()
 	})
 	return s
+}
+
+// shortQueue keeps the kernel from taking a body that the server does not read.
+func shortQueue(c net.Conn, state http.ConnState) {
+	if state != http.StateNew {
+		return
+	}
+	if over, ok := c.(*tls.Conn); ok {
+		c = over.NetConn()
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(64 << 10)
+	}
 }
 
 // Break makes the step fail from now on; nil mends it.
