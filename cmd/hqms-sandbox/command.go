@@ -28,6 +28,7 @@ func commands() []command {
 	return []command{
 		{"serve", "启动沙箱服务器（默认） / serve the sandbox (default)", serve},
 		{"export", "模拟 HIS 导出七类接口文件 / write files of all seven feeds as a HIS would", export},
+		{"demo", "演示：沙箱、sidecar、导出程序一起运行 / show sandbox, sidecar and exporter at work", runDemo},
 		{"healthcheck", "检查本机沙箱是否在运行 / ask the local sandbox whether it is up", healthcheck},
 		{"version", "显示版本 / print the version", version},
 	}

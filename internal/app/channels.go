@@ -40,7 +40,7 @@ func newClient(cfg *config.Config, ch config.Channel, secrets *config.Secrets, o
 		Channel: ch.Name, ServerURL: ch.ServerURL.String(), Version: Version, Network: network,
 		Credentials: credentials{secrets, ch.Name},
 		Wire: hqms.Wire{
-			ContentType: ch.UploadContentType, ProcedureParam: cfg.ICD9Parameter, Extra: extraParams(ch.UploadParameters),
+			TokenPath: ch.TokenPath, UploadPath: ch.UploadPath, ResultPath: ch.ResultPath, ContentType: ch.UploadContentType, ProcedureParam: cfg.ICD9Parameter, Extra: extraParams(ch.UploadParameters),
 		},
 	}
 	if obs != nil {

@@ -45,6 +45,7 @@ func (s shown) view(l *line, backlog []journal.Backlog, accepted []journal.Accep
 	v := httpapi.Channel{
 		Name: l.Name, ServerURL: l.ServerURL.String(), Protocol: l.Protocol, WatchDir: l.WatchDir,
 		SettleMode: string(settling.Mode), WriterProbe: string(settling.Probe), LeftAlone: int64(seen.NotOurs),
+		ServerMessage: standing.ServerMessage, PausedBy: standing.PausedBy, Since: since(standing),
 		NextProbeAt: standing.NextProbeAt, LastAccepted: map[upload.Kind]time.Time{},
 		Backlog: httpapi.Backlog{States: map[upload.State]int64{}},
 	}
@@ -75,6 +76,20 @@ func stateOf(standing channel.Status, seen watch.Status) (state string, r upload
 		return string(channel.Blocked), seen.Reason, seen.Detail
 	}
 	return string(standing.State), standing.Reason, standing.Detail
+}
+
+// since is when the shown state began, as far as it is known.
+func since(s channel.Status) time.Time {
+	switch s.State {
+	case channel.Paused:
+		return s.PausedAt
+	case channel.Refused:
+		return s.RefusedSince
+	case channel.Offline:
+		return s.OfflineSince
+	default:
+		return time.Time{}
+	}
 }
 
 // watching says how files are found.

@@ -289,10 +289,11 @@ func Failed(r Reason, detail string) Outcome {
 }
 
 // Cancelled: an operator ended it. The original stays where it is. The content
-// key stays too if the server may have the content.
+// key stays too if the server may have the content. A decided upload cannot be
+// cancelled: its original may be on the way already.
 func Cancelled() Outcome {
 	return Outcome{
-		name: "cancelled", from: append(OpenStates(), StateFailed), to: StateCancelled, reason: OperatorCancelled,
+		name: "cancelled", from: []State{StateSpotted, StateSettled, StateValidated, StatePacked, StateSent, StateFailed}, to: StateCancelled, reason: OperatorCancelled,
 		change: func(u *Upload, _ time.Time) {
 			u.NextAttemptAt, u.ResumeAt = time.Time{}, ""
 			if !u.maybeAtServer() {

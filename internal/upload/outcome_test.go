@@ -49,7 +49,7 @@ func outcomes() map[string]struct {
 		"retired":           {Retired(InArchive, "archive/x", ""), []State{StateDecided}, StateRetired},
 		"relocated":         {Relocated(Expired, ""), []State{StateRetired}, ""},
 		"failed":            {Failed(InternalFault, ""), open, StateFailed},
-		"cancelled":         {Cancelled(), append(open, StateFailed), StateCancelled},
+		"cancelled":         {Cancelled(), []State{StateSpotted, StateSettled, StateValidated, StatePacked, StateSent, StateFailed}, StateCancelled},
 		"retried":           {Retried(), append(open, StateFailed), ""},
 	}
 }
