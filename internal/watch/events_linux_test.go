@@ -29,8 +29,8 @@ type real struct {
 
 func inRealDirectory(t *testing.T, change func(*Options)) *real {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "export")
-	if err := os.Mkdir(path, 0o700); err != nil {
+	path := filepath.Join(t.TempDir(), "volume", "export")
+	if err := os.MkdirAll(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	dir, err := durable.Open(path, durable.WithLazy())
@@ -248,21 +248,23 @@ func TestDirectoryMadeAnewIsWatchedAgain(t *testing.T) {
 	r.write(t, "flu_a.csv", "x")
 	r.awaitTold(t, "flu_a.csv")
 	r.armed(t)
-	// another directory takes its place, without an event that says so
+	// another volume takes its place, of which no event tells
 	other := filepath.Join(t.TempDir(), "other")
-	if err := os.Mkdir(other, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(other, "export"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(other, "flu_b.csv"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(other, "export", "flu_b.csv"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, other, unix.AT_FDCWD, r.path, unix.RENAME_EXCHANGE); err != nil {
+	if err := unix.Renameat2(unix.AT_FDCWD, other, unix.AT_FDCWD, filepath.Dir(r.path), unix.RENAME_EXCHANGE); err != nil {
 		t.Fatal(err)
 	}
 	r.awaitTold(t, "flu_b.csv")
 	r.armed(t)
-	r.write(t, "flu_c.csv", "x")
+	r.write(t, "flu_c.csv.tmp", "x")
+	r.rename(t, r.file("flu_c.csv.tmp"), r.file("flu_c.csv"))
 	r.awaitTold(t, "flu_c.csv")
+	until(t, "events come from the new one", func() bool { return r.w.RenamedIntoPlace("flu_c.csv", r.look(t, "flu_c.csv")) })
 }
 
 func TestOverflowIsMadeGoodByARescan(t *testing.T) {

@@ -69,7 +69,7 @@ func (e *exporter) short() { pauseFor(time.Duration(e.rnd.Int64N(int64(e.quiet /
 
 // long is a pause with the file open.
 func (e *exporter) long() {
-	if e.patient && e.rnd.IntN(3) == 0 {
+	if e.patient && e.rnd.IntN(6) == 0 {
 		pauseFor(e.quiet + time.Duration(e.rnd.Int64N(int64(e.quiet))))
 		return
 	}
