@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -105,6 +106,9 @@ func (l *ledger) keep(rule ruleID, column string, params func() map[string]strin
 	}
 	if i, ok := l.layout.Column(column); ok {
 		f.Params = withParam(f.Params, "name", l.layout.Columns[i].Name)
+	}
+	if info.form != "" && !phrase.Has("rule."+info.id) { // of a mounted standard
+		f.Params = withParam(f.Params, "form", string(info.form))
 	}
 	if text, ok := l.layout.Texts[info.id]; ok {
 		f.Params = withParam(withParam(f.Params, "zh", text[0]), "en", text[1])

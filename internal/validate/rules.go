@@ -58,51 +58,52 @@ const (
 type ruleInfo struct {
 	id       string
 	severity upload.Severity
-	wide     bool // concerns the file as a whole: with an error here no row is right
+	wide     bool          // concerns the file as a whole: with an error here no row is right
+	form     standard.Form // of a rule of the layout
 }
 
 // builtin gives the rules in the order of their numbers.
 func builtin() []ruleInfo {
 	return []ruleInfo{
-		fileEmpty:     {"FILE-EMPTY", upload.Fatal, true},
-		fileNoRows:    {"FILE-NO-ROWS", upload.Warning, true},
-		fileNUL:       {"FILE-NUL", upload.Fatal, true},
-		fileBinary:    {"FILE-BINARY", upload.Fatal, true},
-		fileTruncated: {"FILE-TRUNCATED", upload.Error, false},
-		encBad:        {"ENC-BAD", upload.Error, false},
-		encMojibake:   {"ENC-MOJIBAKE", upload.Warning, false},
-		hdrUnknown:    {"HDR-UNKNOWN", upload.Fatal, true},
-		hdrMissing:    {"HDR-MISSING", upload.Error, true},
-		hdrExtra:      {"HDR-EXTRA", upload.Warning, true},
-		hdrRepeated:   {"HDR-REPEATED", upload.Error, true},
-		hdrTooMany:    {"HDR-TOO-MANY", upload.Fatal, true},
-		rowFields:     {"ROW-FIELDS", upload.Error, false},
-		rowLong:       {"ROW-TOO-LONG", upload.Error, false},
-		rowQuote:      {"ROW-QUOTE", upload.Error, false},
-		rowHeader:     {"ROW-HEADER", upload.Error, false},
-		rowEmpty:      {"ROW-EMPTY", upload.Error, false},
-		rowDuplicate:  {"ROW-DUPLICATE", upload.Warning, false},
-		colRequired:   {"COL-REQUIRED", upload.Error, false},
-		colDash:       {"COL-DASH", upload.Warning, false},
-		colLength:     {"COL-LENGTH", upload.Error, false},
-		colNumber:     {"COL-NUMBER", upload.Error, false},
-		colRange:      {"COL-RANGE", upload.Error, false},
-		colDigits:     {"COL-DIGITS", upload.Error, false},
-		colDate:       {"COL-DATE", upload.Error, false},
-		colDateOnly:   {"COL-DATE-ONLY", upload.Warning, false},
-		colDict:       {"COL-DICT", upload.Error, false},
-		colZero:       {"COL-LEADING-ZERO", upload.Error, false},
-		colScientific: {"COL-SCIENTIFIC", upload.Error, false},
-		colFullWidth:  {"COL-FULL-WIDTH", upload.Error, false},
-		colICD10:      {"COL-ICD10", upload.Warning, false},
-		colMorphology: {"COL-MORPHOLOGY", upload.Warning, false},
-		colICD9:       {"COL-ICD9", upload.Warning, false},
-		colCodeList:   {"COL-CODE-LIST", upload.Warning, false},
-		idForm:        {"ID-FORM", upload.Error, false},
-		idOld:         {"ID-OLD", upload.Warning, false},
-		idCheck:       {"ID-CHECK", upload.Error, false},
-		idBirth:       {"ID-BIRTH", upload.Warning, false},
-		idSex:         {"ID-SEX", upload.Warning, false},
+		fileEmpty:     {"FILE-EMPTY", upload.Fatal, true, ""},
+		fileNoRows:    {"FILE-NO-ROWS", upload.Warning, true, ""},
+		fileNUL:       {"FILE-NUL", upload.Fatal, true, ""},
+		fileBinary:    {"FILE-BINARY", upload.Fatal, true, ""},
+		fileTruncated: {"FILE-TRUNCATED", upload.Error, false, ""},
+		encBad:        {"ENC-BAD", upload.Error, false, ""},
+		encMojibake:   {"ENC-MOJIBAKE", upload.Warning, false, ""},
+		hdrUnknown:    {"HDR-UNKNOWN", upload.Fatal, true, ""},
+		hdrMissing:    {"HDR-MISSING", upload.Error, true, ""},
+		hdrExtra:      {"HDR-EXTRA", upload.Warning, true, ""},
+		hdrRepeated:   {"HDR-REPEATED", upload.Error, true, ""},
+		hdrTooMany:    {"HDR-TOO-MANY", upload.Fatal, true, ""},
+		rowFields:     {"ROW-FIELDS", upload.Error, false, ""},
+		rowLong:       {"ROW-TOO-LONG", upload.Error, false, ""},
+		rowQuote:      {"ROW-QUOTE", upload.Error, false, ""},
+		rowHeader:     {"ROW-HEADER", upload.Error, false, ""},
+		rowEmpty:      {"ROW-EMPTY", upload.Error, false, ""},
+		rowDuplicate:  {"ROW-DUPLICATE", upload.Warning, false, ""},
+		colRequired:   {"COL-REQUIRED", upload.Error, false, ""},
+		colDash:       {"COL-DASH", upload.Warning, false, ""},
+		colLength:     {"COL-LENGTH", upload.Error, false, ""},
+		colNumber:     {"COL-NUMBER", upload.Error, false, ""},
+		colRange:      {"COL-RANGE", upload.Error, false, ""},
+		colDigits:     {"COL-DIGITS", upload.Error, false, ""},
+		colDate:       {"COL-DATE", upload.Error, false, ""},
+		colDateOnly:   {"COL-DATE-ONLY", upload.Warning, false, ""},
+		colDict:       {"COL-DICT", upload.Error, false, ""},
+		colZero:       {"COL-LEADING-ZERO", upload.Error, false, ""},
+		colScientific: {"COL-SCIENTIFIC", upload.Error, false, ""},
+		colFullWidth:  {"COL-FULL-WIDTH", upload.Error, false, ""},
+		colICD10:      {"COL-ICD10", upload.Warning, false, ""},
+		colMorphology: {"COL-MORPHOLOGY", upload.Warning, false, ""},
+		colICD9:       {"COL-ICD9", upload.Warning, false, ""},
+		colCodeList:   {"COL-CODE-LIST", upload.Warning, false, ""},
+		idForm:        {"ID-FORM", upload.Error, false, ""},
+		idOld:         {"ID-OLD", upload.Warning, false, ""},
+		idCheck:       {"ID-CHECK", upload.Error, false, ""},
+		idBirth:       {"ID-BIRTH", upload.Warning, false, ""},
+		idSex:         {"ID-SEX", upload.Warning, false, ""},
 	}
 }
 
@@ -123,7 +124,7 @@ func newRulebook(l *standard.Layout, override map[string]upload.Severity) *ruleb
 		for _, r := range l.Rules {
 			if _, ok := b.by[r.ID]; !ok && r.Form != standard.FormIdentity {
 				b.by[r.ID] = ruleID(len(b.rules))
-				b.rules = append(b.rules, ruleInfo{id: r.ID, severity: r.Severity})
+				b.rules = append(b.rules, ruleInfo{id: r.ID, severity: r.Severity, form: r.Form})
 			}
 		}
 		b.set(l.Severities)
@@ -150,6 +151,9 @@ type Rule struct {
 	Standard []string      // empty: every standard
 	Columns  []string      // of the first layout that has it; empty: any
 	Expected string        // as the standard's file writes it; empty for the rules of this program
+	Form     standard.Form // empty for the rules of this program
+	TextZH   string        // of a mounted standard; else empty, the words are in the catalogue
+	TextEN   string
 }
 
 // Rules lists every rule, those of this program first, then those of the
@@ -174,7 +178,7 @@ func Rules(lib *standard.Library, kind upload.Kind) []Rule {
 func addRule(all []Rule, own int, l *standard.Layout, r standard.Rule) []Rule {
 	i := slices.IndexFunc(all[own:], func(x Rule) bool { return x.ID == r.ID })
 	if i < 0 {
-		all = append(all, Rule{ID: r.ID, Severity: r.Severity, Expected: r.Text})
+		all = append(all, Rule{ID: r.ID, Severity: severityOf(l, r), Expected: r.Text, Form: r.Form, TextZH: l.Texts[r.ID][0], TextEN: l.Texts[r.ID][1]})
 		i = len(all) - 1 - own
 	}
 	x := &all[own+i]
@@ -192,6 +196,13 @@ func addRule(all []Rule, own int, l *standard.Layout, r standard.Rule) []Rule {
 		}
 	}
 	return all
+}
+
+func severityOf(l *standard.Layout, r standard.Rule) upload.Severity {
+	if s, ok := l.Severities[r.ID]; ok {
+		return s
+	}
+	return r.Severity
 }
 
 func compareText(a, b string) int {
