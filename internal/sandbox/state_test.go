@@ -79,14 +79,18 @@ func TestATornLastLineIsCutAndOtherDamageIsRefused(t *testing.T) {
 	}
 	lines := bytes.SplitAfter(whole, []byte("\n"))
 	last := len(bytes.Join(lines[:len(lines)-2], nil)) // where the verdict begins
+	torn := [][]byte{append(bytes.Clone(whole), "\x00\x00\x00\n"...)} // blocks reach a disk in any order
 	for cut := last; cut <= len(whole); cut += 7 {
+		torn = append(torn, whole[:cut])
+	}
+	for cut, journal := range torn {
 		damaged := t.TempDir()
-		if err := os.WriteFile(filepath.Join(damaged, journalName), whole[:cut], 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(damaged, journalName), journal, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		got := after(t, damaged, Options{}).settled(1)
 		if len(got) != 1 || got[0].Filename != "flu_1.csv" {
-			t.Errorf("cut at %d: %+v", cut, got)
+			t.Errorf("torn %d: %+v", cut, got)
 		}
 	}
 	damaged := t.TempDir()
@@ -182,6 +186,17 @@ func TestAFullDiskIsAnsweredAndLeavesNothing(t *testing.T) {
 	r.settled(1)
 	if got := after(t, dir, Options{}).Arrivals(); len(got) != 1 {
 		t.Errorf("after a restart: %+v", got)
+	}
+}
+
+func TestABodyShorterThanToldIsNotTaken(t *testing.T) {
+	t.Parallel()
+	r := start(t, Options{})
+	if _, err := r.spool.receive("x", strings.NewReader("PK"), 3); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := r.spool.open("x"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something stayed: %v", err)
 	}
 }
 

@@ -99,8 +99,8 @@ func TestOnlyOnePlainEntryIsTaken(t *testing.T) {
 func TestABombIsStoppedAtTheLimit(t *testing.T) {
 	t.Parallel()
 	bomb := zipWith(t, strings.Repeat("0", 4*mebi), zip.FileHeader{Name: "flu_1.csv", Method: zip.Deflate})
-	if _, _, err := unpack(bomb, mebi); !errors.Is(err, errTooLarge) {
-		t.Errorf("an honest bomb: %v", err)
+	if _, _, err := openPackage(bytes.NewReader(bomb), int64(len(bomb)), mebi); !errors.Is(err, errTooLarge) {
+		t.Errorf("an honest bomb was opened: %v", err)
 	}
 	// The same with a directory that claims 10 bytes.
 	at := bytes.LastIndex(bomb, []byte("PK\x01\x02")) + 24
@@ -114,11 +114,27 @@ func TestABombIsStoppedAtTheLimit(t *testing.T) {
 	}
 }
 
+// tally counts the bytes read through it.
+type tally struct {
+	io.ReaderAt
+	n int
+}
+
+func (c *tally) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, off)
+	c.n += n
+	return n, err
+}
+
 func TestADirectoryOfMillionsIsNotRead(t *testing.T) {
 	t.Parallel()
 	packed := zipWith(t, "", make([]zip.FileHeader, 60_000)...)
-	if _, _, err := unpack(packed, mebi); !errors.Is(err, errEntries) {
+	in := &tally{ReaderAt: bytes.NewReader(packed)}
+	if _, _, err := openPackage(in, int64(len(packed)), mebi); !errors.Is(err, errEntries) {
 		t.Errorf("got %v", err)
+	}
+	if in.n > directoryBudget {
+		t.Errorf("%d bytes of directory were read", in.n)
 	}
 }
 
