@@ -73,7 +73,7 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload) (upload.U
 		ended(u, outcome, fault)
 		return u, false, ignoreLost(p.Journal.Release(record, u))
 	}
-	after, outcome, err := p.record(record, c, u, outcome)
+	r, err := p.record(record, c, u, outcome)
 	if err != nil {
 		ended(u, outcome, errors.Join(fault, err))
 		if errors.Is(err, journal.ErrLeaseLost) {
@@ -82,18 +82,29 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload) (upload.U
 		}
 		return u, false, err
 	}
-	ended(after, outcome, fault)
-	p.announce(stage, u, after, outcome)
-	if c.runs(after.State) && !outcome.Stays() && ctx.Err() == nil {
-		return after, true, nil
+	ended(r.after, r.outcome, fault)
+	p.announce(stage, u, r.after, r.outcome)
+	switch {
+	case !r.kept:
+		p.Wake(c.channel)
+		return r.after, false, nil
+	case ctx.Err() != nil:
+		return r.after, false, ignoreLost(p.Journal.Release(record, r.after))
+	default:
+		return r.after, true, nil
 	}
-	p.Wake(c.channel)
-	return after, false, nil
 }
 
-// record writes the outcome and gives the one that was written: where the content
-// turns out to be another upload's to deliver, the upload is held instead.
-func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o upload.Outcome) (upload.Upload, upload.Outcome, error) {
+// recorded is what was written.
+type recorded struct {
+	after   upload.Upload
+	outcome upload.Outcome
+	kept    bool // the lease, since the crew goes on with the upload at once
+}
+
+// record writes the outcome; where the content turns out to be another upload's
+// to deliver, the upload is held instead.
+func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o upload.Outcome) (recorded, error) {
 	now := p.Now()
 	next, err := o.Apply(u, now)
 	if err != nil {
@@ -101,13 +112,13 @@ func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o uploa
 		o = upload.Failed(upload.InternalFault, err.Error())
 		next.State = upload.StateFailed
 	}
-	keep := !o.Stays() && c.runs(next.State)
+	keep := !o.Stays() && c.runs(next.State) && !next.NextAttemptAt.After(now)
 	after, err := p.Journal.Record(ctx, u, o, now, keep)
 	if errors.Is(err, journal.ErrContentTaken) {
-		o = upload.Hold(p.LocalPause, upload.SameContentInFlight, "")
-		after, err = p.Journal.Record(ctx, u, o, now, false)
+		o, keep = upload.Hold(p.LocalPause, upload.SameContentInFlight, ""), false
+		after, err = p.Journal.Record(ctx, u, o, now, keep)
 	}
-	return after, o, err
+	return recorded{after, o, keep}, err
 }
 
 // runStage runs the stage under a renewed lease. The zero outcome means that it

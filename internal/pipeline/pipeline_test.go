@@ -407,3 +407,22 @@ func TestHoldIsLookedAtAgainWhenDue(t *testing.T) {
 		}
 	})
 }
+
+func TestPauseOfAnOutcomeIsKeptAlsoByTheSameCrew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(spotted("a"))
+		p := build(m, with(way(), always("pack", upload.StateValidated, Heavy, upload.Packed().After(time.Minute))))
+		defer running(t, p)()
+		<-time.After(59 * time.Second) // virtual
+		synctest.Wait()
+		if u := m.get("a"); u.State != upload.StatePacked || m.leased("a") {
+			t.Fatalf("within the pause: state %s, leased %v", u.State, m.leased("a"))
+		}
+		<-time.After(2 * time.Second) // virtual
+		synctest.Wait()
+		if u := m.get("a"); u.State != upload.StateRetired {
+			t.Errorf("after the pause: state %s", u.State)
+		}
+	})
+}

@@ -121,8 +121,9 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 		return upload.Outcome{}, err
 	}
 	sending, err := ch.Protocol.Send(ctx, d, t, Body{ReadSeeker: body, Size: size}, s.progress(u))
-	if err != nil {
-		return upload.Outcome{}, fmt.Errorf("send: %w", err)
+	if err != nil { // not one byte went out: the ticket is spent, and need not be asked about for long
+		t.Fate = upload.Broken
+		sending = Sending{Ticket: t, Cause: upload.AsFault(fmt.Errorf("send: %w", err))}
 	}
 	if sending.Cause != nil {
 		ch.Gate.Heard(ctx, sending.Cause)
