@@ -73,7 +73,11 @@ type scan struct {
 
 // visit looks at one entry; it never stops the scan.
 func (s *scan) visit(e Entry) error {
-	switch s.classify(e.Name) {
+	is := classOurs
+	if s.known[e.Name] == nil { // what is known was classified before
+		is = s.classify(e.Name)
+	}
+	switch is {
 	case classIgnored:
 		s.counts.Ignored++
 		s.sweepCanary(e, s.now)
