@@ -76,3 +76,11 @@ func serveMetrics(h http.Handler) echo.HandlerFunc {
 		return nil
 	}
 }
+
+// nameRoute names the route in the request, where telemetry looks for it.
+func nameRoute(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Request().Pattern = c.Path()
+		return next(c)
+	}
+}

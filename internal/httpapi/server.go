@@ -126,7 +126,7 @@ func (s *Server) build() error {
 		needCert: o.TLS != nil && o.TLS.ClientCA != "",
 	}
 	e.Use(o.Middleware...)
-	e.Use(recoverPanic, securityHeaders, gate.guard, limitBody(o.BodyLimit), newValidator(ops).check)
+	e.Use(nameRoute, recoverPanic, securityHeaders, gate.guard, limitBody(o.BodyLimit), newValidator(ops).check)
 	h := &handlers{Options: o, streams: s.streams}
 	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV}))
 	e.GET("/openapi.yaml", serveDocument)
