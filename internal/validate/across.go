@@ -60,7 +60,7 @@ func (c *Checker) require(b *bound) {
 
 func (c *Checker) mustBeEmpty(b *bound) {
 	for _, t := range b.Targets {
-		if c.plan.at(t).filled() && c.holds(b.when) {
+		if v := c.plan.at(t); v.filled() && v.kind != isBad && c.holds(b.when) {
 			c.led.add(b.id, t, asWritten(b))
 		}
 	}

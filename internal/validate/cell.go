@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
 )
@@ -243,7 +244,7 @@ func expected(spec *standard.Column) string {
 	case spec.Type == standard.DateTime:
 		return "yyyy-MM-dd HH:mm:ss"
 	case spec.Digits > 0:
-		return fmt.Sprintf("[0-9]{%d}", spec.Digits)
+		return strings.Repeat("9", spec.Digits)
 	case spec.Coding == standard.ICD10:
 		return "A00.000x000"
 	case spec.Coding == standard.Morphology:

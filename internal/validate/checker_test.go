@@ -57,7 +57,13 @@ func lis(n int) string {
 	return b.String()
 }
 
-func gb(t testing.TB, s string) string {
+// failing is what a helper needs of a test or a property.
+type failing interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func gb(t failing, s string) string {
 	t.Helper()
 	out, err := simplifiedchinese.GB18030.NewEncoder().String(s)
 	if err != nil {

@@ -69,11 +69,16 @@ func (c *Checker) holds(when [][]test) bool {
 }
 
 // test asks its question of each column. The negative questions ask that none
-// of the columns has what the positive one asks for.
+// of the columns has what the positive one asks for. Of a value that is not what
+// its column says, nothing is known: the answer is no to either.
 func (c *Checker) test(t *test) bool {
 	negative := t.op == standard.OpNot || t.op == standard.OpNotStarts
 	for _, slot := range t.slots {
-		if t.answers(&c.plan.values[slot]) {
+		v := &c.plan.values[slot]
+		if v.kind == isBad {
+			return false
+		}
+		if t.answers(v) {
 			return !negative
 		}
 	}
