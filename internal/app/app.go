@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,11 +82,16 @@ func New(ctx context.Context, cfg *config.Config, stdout io.Writer, seams Seams)
 func (a *App) Addr() net.Addr { return a.listener.Addr() }
 
 func (a *App) startTelemetry(ctx context.Context, stdout io.Writer) error {
-	library, err := standard.Load(nil)
+	library, err := loadStandards(a.cfg)
 	if err != nil {
-		return fmt.Errorf("load standards: %w", err)
+		return err
 	}
 	a.standards = library
+	for _, ch := range a.cfg.Channels() {
+		if _, ok := library.Standard(ch.Standard); ch.Standard != "" && !ok {
+			return fmt.Errorf("%s_STANDARD: there is no standard %q; those known are %v", strings.ToUpper(string(ch.Name)), ch.Standard, standardIDs(library))
+		}
+	}
 	kinds := map[upload.Channel][]upload.Kind{}
 	for _, ch := range a.cfg.Channels() {
 		kinds[ch.Name] = library.Kinds(ch.Name)
@@ -104,6 +110,14 @@ func (a *App) startTelemetry(ctx context.Context, stdout io.Writer) error {
 	})
 	a.log = a.telemetry.Logger()
 	return nil
+}
+
+func standardIDs(library *standard.Library) []string {
+	var ids []string
+	for _, s := range library.Standards() {
+		ids = append(ids, s.ID)
+	}
+	return ids
 }
 
 // openState makes the state directory's parts.

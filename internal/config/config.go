@@ -31,6 +31,8 @@ type Config struct {
 	LogFormat string `env:"LOG_FORMAT" envDefault:"json" oneof:"json,text"`
 	LogDir    string `env:"LOG_DIR" path:"dir"`
 
+	StandardsDir string `env:"STANDARDS_DIR" path:"dir"`
+
 	QuietPeriod    time.Duration `env:"QUIET_PERIOD" envDefault:"2s" min:"10ms" max:"1h"`
 	RescanInterval time.Duration `env:"RESCAN_INTERVAL" envDefault:"30s" min:"100ms" max:"24h"`
 	Settle         string        `env:"SETTLE" envDefault:"auto" oneof:"auto,closed,quiet,marker"`

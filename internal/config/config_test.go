@@ -67,7 +67,7 @@ func TestDefaultsAreTheContract(t *testing.T) {
 	want := map[string]string{
 		"LISTEN_ADDR": ":8080", "STATE_DIR": "/var/lib/hqms", "API_TOKEN": "", "API_VIEW_TOKEN": "",
 		"TLS_CERT_FILE": "", "TLS_KEY_FILE": "", "TLS_CLIENT_CA_FILE": "",
-		"LOG_LEVEL": "info", "LOG_FORMAT": "json", "LOG_DIR": "",
+		"LOG_LEVEL": "info", "LOG_FORMAT": "json", "LOG_DIR": "", "STANDARDS_DIR": "",
 		"QUIET_PERIOD": "2s", "RESCAN_INTERVAL": "30s", "SETTLE": "auto", "CONCURRENCY": "2",
 		"RETRY_MIN": "1s", "RETRY_MAX": "15m", "POLL_MIN": "2s", "POLL_MAX": "1m", "RESULT_DEADLINE": "24h", "UNKNOWN_GRACE": "1m",
 		"REFUSED_RETRY": "15m", "REFUSED_PER_DAY": "5", "COMPRESSION": "auto", "SPOOL_LIMIT": "5GiB", "DISK_RESERVE": "64MiB",
