@@ -112,8 +112,8 @@ type sse struct {
 
 func (s *streams) open(w http.ResponseWriter) (*sse, error) {
 	out := &sse{w: w, rc: http.NewResponseController(w), stall: s.stall}
-	if err := out.rc.SetReadDeadline(time.Time{}); err != nil { // else the server's read time-out ends the request
-		return nil, fmt.Errorf("lift read deadline: %w", err)
+	if err := out.allow(); err != nil { // without a deadline nothing would bound a client that does not read
+		return nil, err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -140,9 +140,17 @@ func (s *sse) send(events []upload.Event, wanted func(upload.Event) bool) error 
 	return s.write(string(page))
 }
 
-func (s *sse) write(text string) error {
+// allow gives the client its time to take what is written next.
+func (s *sse) allow() error {
 	if err := s.rc.SetWriteDeadline(time.Now().Add(s.stall)); err != nil {
 		return fmt.Errorf("set write deadline: %w", err)
+	}
+	return nil
+}
+
+func (s *sse) write(text string) error {
+	if err := s.allow(); err != nil {
+		return err
 	}
 	if _, err := s.w.Write([]byte(text)); err != nil {
 		return fmt.Errorf("write event: %w", err)

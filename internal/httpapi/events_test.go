@@ -48,7 +48,9 @@ func run(t *testing.T, s *Server) running {
 // listen opens an event stream and gives its blocks, without the comments.
 func (r running) listen(t *testing.T, path, lastID string) (next func() string, body io.Closer) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.base+path, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // what does not come is not waited for
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +107,12 @@ func TestEventsComeAsTheyHappen(t *testing.T) {
 	}
 	if lines[0] != "id: 3" || lines[1] != "event: upload" || e["name"] != "packed" || e["seq"] != 3.0 || e["upload_id"] != "u3" {
 		t.Errorf("got %q", block)
+	}
+	for want := 4; want < 8; want++ { // nothing but being told can wake it now
+		w.happen(1, upload.Event{UploadID: "u3", Channel: "flu", Name: "retry", To: upload.StatePacked})
+		if got := next(); id(got) != fmt.Sprintf("id: %d", want) {
+			t.Fatalf("want %d, got %q", want, got)
+		}
 	}
 }
 
@@ -241,8 +249,8 @@ func TestAStreamEndsWhenTheServerStopsOrTheJournalFails(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	if got := next(); got != "end" {
-		t.Errorf("after the server stopped: %q", got)
+	if got := next(); got != "end" || strings.Contains(w.log.String(), "cut off") {
+		t.Errorf("after the server stopped: %q, log %s", got, w.log)
 	}
 }
 

@@ -19,6 +19,12 @@ import (
 
 var start = time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 
+// The journal fits as it is.
+var (
+	_ Journal = (*journal.Journal)(nil)
+	_ Feed    = (*journal.Journal)(nil)
+)
+
 // record is a journal in memory.
 type record struct {
 	mu       sync.Mutex
