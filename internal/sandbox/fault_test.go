@@ -187,6 +187,22 @@ func TestABodyWithoutProgressIsDropped(t *testing.T) {
 	}
 }
 
+func TestTheStallLimitIsNoLimitOnSlowAnswersOrIdleConnections(t *testing.T) {
+	t.Parallel()
+	const stall = 50 * time.Millisecond
+	r := start(t, Options{Stall: stall, Faults: []Fault{{Step: StepUpload, Kind: FaultSlow, Delay: Duration(3 * stall)}}})
+	token := r.token("/flu")
+	began := time.Now()
+	got := r.admin(http.MethodPost, "/flu"+pathUpload+"?token="+token, "", string(zipOf(t, "flu_1.csv", "A\n1\n")), "")
+	if !got.json() || time.Since(began) < 3*stall {
+		t.Errorf("after %v: %+v", time.Since(began), got)
+	}
+	<-time.After(2 * stall)
+	if got = r.admin(http.MethodPost, "/sandbox/pause", "", "", ""); got.code != http.StatusNoContent {
+		t.Errorf("on the same connection: %d", got.code)
+	}
+}
+
 func TestFaultsThatCannotBeMeantAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

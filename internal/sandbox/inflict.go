@@ -26,8 +26,11 @@ type stallGuard struct {
 func (g *stallGuard) Read(p []byte) (int, error) {
 	_ = g.conn.SetReadDeadline(time.Now().Add(g.stall)) // not every ResponseWriter can; then the server's own limits hold
 	n, err := g.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return n, fmt.Errorf("%w: %w", errBody, err)
+	switch {
+	case errors.Is(err, io.EOF):
+		_ = g.conn.SetReadDeadline(time.Time{}) // the body is whole; the answer may take its time
+	case err != nil:
+		err = fmt.Errorf("%w: %w", errBody, err)
 	}
 	return n, err
 }

@@ -262,7 +262,9 @@ func (s *Server) send(w http.ResponseWriter, a answer) {
 	if a.code == 0 {
 		panic(http.ErrAbortHandler)
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.opts.Stall)) // where it can be set
+	conn := http.NewResponseController(w)
+	_ = conn.SetWriteDeadline(time.Now().Add(s.opts.Stall)) // where it can be set
+	defer func() { _ = conn.SetWriteDeadline(time.Time{}) }()
 	for name, value := range a.header {
 		w.Header().Set(name, value)
 	}

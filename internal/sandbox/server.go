@@ -169,9 +169,11 @@ func (s *Server) Accepted(digest string) int {
 }
 
 func (s *Server) sum(digest string, of func(Content) int) (n int) {
-	for _, c := range s.Report().Contents {
-		if c.Digest == digest {
-			n += of(c)
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	for key, c := range s.ledger.contents {
+		if key.digest == digest {
+			n += of(*c)
 		}
 	}
 	return n

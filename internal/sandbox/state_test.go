@@ -78,7 +78,7 @@ func TestATornLastLineIsCutAndOtherDamageIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bytes.SplitAfter(whole, []byte("\n"))
-	last := len(bytes.Join(lines[:len(lines)-2], nil)) // where the verdict begins
+	last := len(bytes.Join(lines[:len(lines)-2], nil))                // where the verdict begins
 	torn := [][]byte{append(bytes.Clone(whole), "\x00\x00\x00\n"...)} // blocks reach a disk in any order
 	for cut := last; cut <= len(whole); cut += 7 {
 		torn = append(torn, whole[:cut])
