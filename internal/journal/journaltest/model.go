@@ -30,7 +30,7 @@ func (m *model) foretell(s upload.Sighting) (*modelRow, upload.Spotting) {
 		Forced: s.Forced, Place: upload.InWatch, Path: s.Filename, SpottedAt: s.At, UpdatedAt: s.At, NextAttemptAt: s.At,
 	}
 	if finished != nil {
-		u.ReplacesID = finished.Upload.ID
+		u.ReplacesID = finished.ID
 	}
 	return &modelRow{Upload: u}, upload.Began
 }
@@ -122,7 +122,7 @@ func (m *model) mayHold(u upload.Upload, o upload.Outcome) error {
 		}
 	}
 	for _, other := range m.rows {
-		if u.ContentKey != "" && other.Upload.ID != u.ID && other.Upload.ID != o.Adopts() && other.ContentKey == u.ContentKey {
+		if u.ContentKey != "" && other.ID != u.ID && other.ID != o.Adopts() && other.ContentKey == u.ContentKey {
 			return journal.ErrContentTaken
 		}
 	}

@@ -13,8 +13,7 @@ var recording = map[string]func(*fixture){
 	"the whole way reads back as it was recorded": func(f *fixture) {
 		local := time.FixedZone("UTC+8", 8*3600)
 		f.now = f.now.In(local)
-		u := f.spot("flu_1.csv")
-		u, _ = f.claim()
+		u := f.mustClaim(f.spot("flu_1.csv").ID)
 		for _, state := range upload.OpenStates() {
 			u = f.advance(u, digest("a"), state)
 			f.later(time.Second)

@@ -119,7 +119,7 @@ func (f *fixture) record(u upload.Upload, o upload.Outcome, keep bool) upload.Up
 // while it is open.
 func (f *fixture) bring(name, digest string, to upload.State) upload.Upload {
 	f.Helper()
-	u := f.spot(name)
+	f.spot(name)
 	u, found := f.claim(upload.StateSpotted)
 	if !found || u.Filename != name {
 		f.Fatalf("claimed %q, want %q", u.Filename, name)

@@ -61,7 +61,7 @@ func (w *walker) spot(rt *rapid.T) {
 		w.same("spotted", got, want.Upload)
 		return
 	}
-	want.Upload.ID, want.TraceID, want.RootSpanID = got.ID, got.TraceID, got.RootSpanID
+	want.ID, want.TraceID, want.RootSpanID = got.ID, got.TraceID, got.RootSpanID
 	w.same("begun", got, want.Upload)
 	want.events = []string{"spotted"}
 	w.rows = append(w.rows, want)
@@ -115,7 +115,7 @@ func (w *walker) act(rt *rapid.T) {
 		upload.Cancelled(), upload.Retried(), upload.Retried(), upload.AskedAgain(), upload.Relocated(upload.Expired, ""),
 	}).Draw(rt, "act")
 	want, wantErr := w.model.act(r, o)
-	got, err := w.Act(w.t.Context(), r.Upload.ID, o, w.now)
+	got, err := w.Act(w.t.Context(), r.ID, o, w.now)
 	w.sameError(err, wantErr)
 	if wantErr == nil {
 		w.same("acted", got, want)
@@ -180,10 +180,10 @@ func (w *walker) outcome(rt *rapid.T, s upload.State) upload.Outcome {
 // compare holds every row and its events against the model.
 func (w *walker) compare(*rapid.T) {
 	for _, r := range w.rows {
-		got, err := w.Get(w.t.Context(), r.Upload.ID)
+		got, err := w.Get(w.t.Context(), r.ID)
 		w.must(err)
 		w.same("row", got, r.Upload)
-		events, err := w.Events(w.t.Context(), r.Upload.ID)
+		events, err := w.Events(w.t.Context(), r.ID)
 		w.must(err)
 		names := make([]string, len(events))
 		for i, e := range events {
@@ -230,7 +230,7 @@ type modelRow struct {
 }
 
 func (m *model) find(id upload.ID) *modelRow {
-	i := slices.IndexFunc(m.rows, func(r *modelRow) bool { return r.Upload.ID == id })
+	i := slices.IndexFunc(m.rows, func(r *modelRow) bool { return r.ID == id })
 	if i < 0 {
 		return nil
 	}

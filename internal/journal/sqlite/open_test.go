@@ -23,10 +23,6 @@ func sighting(name string) upload.Sighting {
 	return upload.Sighting{Channel: upload.Flu, Kind: "flu", Filename: name, Seen: upload.Identity{Size: 1}, At: start}
 }
 
-func claim(states ...upload.State) journal.Claim {
-	return journal.Claim{Channel: upload.Flu, States: states, Owner: "test", Lease: time.Minute, Now: start}
-}
-
 func TestSecondOpenerIsToldWhoHoldsTheJournal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
