@@ -262,9 +262,8 @@ func (s *Server) send(w http.ResponseWriter, a answer) {
 	if a.code == 0 {
 		panic(http.ErrAbortHandler)
 	}
-	conn := http.NewResponseController(w)
-	_ = conn.SetWriteDeadline(time.Now().Add(s.opts.Stall)) // where it can be set
-	defer func() { _ = conn.SetWriteDeadline(time.Time{}) }()
+	// Where it can be set; net/http lifts it before the connection's next request.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.opts.Stall))
 	for name, value := range a.header {
 		w.Header().Set(name, value)
 	}
