@@ -137,12 +137,13 @@ func (p *process) until(ok func(sandbox.Report) bool) sandbox.Report {
 
 func decided(n int) func(sandbox.Report) bool {
 	return func(rep sandbox.Report) bool {
+		done := 0
 		for _, a := range rep.Items {
 			if a.Status.Final() {
-				n--
+				done++
 			}
 		}
-		return n <= 0
+		return done >= n
 	}
 }
 
