@@ -288,9 +288,20 @@ func FuzzLoad(f *testing.F) {
 	f.Add(measles)
 	f.Add("format,1\nkind,x\nchannel,flu\nprefix,x_\ncolumn,A,甲,N,\"5,2\",Y,,min:1\ncompare,R,error,A >= A+1\nlink,L,warning,A,flu\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		lib, err := load(t, map[string]string{"flu-2.6/z.csv": text})
-		if err == nil && len(lib.Layouts("", "")) == 0 {
-			t.Error("no layouts left")
+		l := newLoader()
+		if l.readAll(fstest.MapFS{"s/z.csv": &fstest.MapFile{Data: []byte(text)}}) != nil {
+			return
+		}
+		lib, err := l.library()
+		if err != nil {
+			return
+		}
+		for _, y := range lib.layouts {
+			for _, c := range y.Columns {
+				if i, ok := y.Column(c.Code); !ok || !strings.EqualFold(y.Columns[i].Code, c.Code) {
+					t.Errorf("column %q is not found", c.Code)
+				}
+			}
 		}
 	})
 }

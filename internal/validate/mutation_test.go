@@ -44,7 +44,9 @@ func mutations() []mutation {
 		{"other date form", func(c *standard.Column, _ string) bool { return dated(c) }, to("2023/2/1"), "COL-DATE"},
 		{"no number", func(c *standard.Column, _ string) bool { return number(c) }, to("1O"), "COL-NUMBER"},
 		{"full-width digit", func(c *standard.Column, _ string) bool { return number(c) || coded(c) || dated(c) }, to("１"), "COL-FULL-WIDTH"},
-		{"scientific", func(c *standard.Column, _ string) bool { return plain(c) && c.Length > 12 && c.Coding == standard.NoCoding }, to("1.10101E+17"), "COL-SCIENTIFIC"},
+		{"scientific", func(c *standard.Column, _ string) bool {
+			return plain(c) && c.Length > 12 && c.Coding == standard.NoCoding
+		}, to("1.10101E+17"), "COL-SCIENTIFIC"},
 		{"wrong check digit", func(c *standard.Column, v string) bool { return (c.Code == "P13" || c.Code == "A20") && len(v) == 18 }, func(_ *standard.Column, v string) string {
 			return v[:17] + string("10X98765432"[(strings.IndexByte("10X98765432", v[17])+1)%11])
 		}, "ID-CHECK"},
