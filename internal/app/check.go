@@ -89,7 +89,7 @@ func eventsArrive(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close() //nolint:errcheck // only read
+	defer func() { _ = d.Close() }() // only read
 	w := watch.New(watch.Options{Dir: watch.From(d), Ledger: blind{}, Kinds: func(string) (upload.Kind, bool) { return "", false }})
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
@@ -100,6 +100,7 @@ func eventsArrive(ctx context.Context, dir string) error {
 		switch test := w.Status().SelfTest; test {
 		case watch.TestOK, watch.TestReadOnly:
 			return nil
+		case watch.TestNone, watch.TestPending:
 		case watch.TestNoEvents:
 			return errors.New("no event came for the canary file")
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -71,14 +70,14 @@ func askHealth(ctx context.Context, cfg *config.Config) (string, error) {
 func onlyCertificate(file string) *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
-		InsecureSkipVerify: true, //nolint:gosec // VerifyPeerCertificate compares the certificate itself, which is stricter
-		VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
+		InsecureSkipVerify: true, //nolint:gosec // VerifyConnection compares the certificate itself, which is stricter
+		VerifyConnection: func(state tls.ConnectionState) error {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				return err
 			}
 			block, _ := pem.Decode(text)
-			if block == nil || len(raw) == 0 || !bytes.Equal(block.Bytes, raw[0]) {
+			if block == nil || len(state.PeerCertificates) == 0 || !bytes.Equal(block.Bytes, state.PeerCertificates[0].Raw) {
 				return errors.New("another certificate than TLS_CERT_FILE's answers there")
 			}
 			return nil

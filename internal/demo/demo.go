@@ -128,7 +128,7 @@ func (d *show) startSidecar(ctx context.Context) (stop func() error, err error) 
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(d.Sidecar) //nolint:noctx // it is ended by SIGTERM, in order, not killed with the context
+	cmd := exec.Command(d.Sidecar) //nolint:gosec,noctx // whoever starts the demo names the binary; it is ended by SIGTERM, in order
 	cmd.Env = append(os.Environ(),
 		"STATE_DIR="+filepath.Join(d.Dir, "state"), "LISTEN_ADDR="+addr, "LOG_DIR="+filepath.Join(d.Dir, "logs"),
 		"FLU_WATCH_DIR="+filepath.Join(d.Dir, "flu"), "FLU_ACCOUNT=demo", "FLU_PASSWORD=demo", "FLU_SERVER_URL="+d.server+"/flu/",
@@ -156,7 +156,7 @@ func (d *show) startSidecar(ctx context.Context) (stop func() error, err error) 
 	}, nil
 }
 
-func (d *show) say(format string, args ...any) { fmt.Fprintf(d.Out, format+"\n", args...) }
+func (d *show) say(format string, args ...any) { _, _ = fmt.Fprintf(d.Out, format+"\n", args...) }
 
 func (d *show) welcome() {
 	d.say("沙箱 sandbox    %s/", d.server)

@@ -66,7 +66,7 @@ func (p *Pipeline) RunOnce(ctx context.Context, ch upload.Channel, kind Crew) (b
 // goes on with the same upload.
 func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload) (upload.Upload, bool, error) {
 	stage := c.stages[u.State]
-	outcome, fault, ended := p.runStage(ctx, stage, u)
+	outcome, ended, fault := p.runStage(ctx, stage, u)
 	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
 	defer cancel()
 	if outcome.Name() == "" { // interrupted: the row stays as it is
@@ -123,7 +123,7 @@ func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o uploa
 
 // runStage runs the stage under a renewed lease. The zero outcome means that it
 // was interrupted and nothing is to be recorded.
-func (p *Pipeline) runStage(parent context.Context, stage Stage, u upload.Upload) (upload.Outcome, error, func(upload.Upload, upload.Outcome, error)) { //nolint:revive // the error is the stage's, kept for the observer
+func (p *Pipeline) runStage(parent context.Context, stage Stage, u upload.Upload) (upload.Outcome, func(upload.Upload, upload.Outcome, error), error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	p.enlist(u.ID, cancel)
@@ -132,15 +132,15 @@ func (p *Pipeline) runStage(parent context.Context, stage Stage, u upload.Upload
 	ctx, ended := p.Observer.StageBegan(ctx, u, stage.Name)
 	outcome, err := guarded(ctx, stage, u)
 	if err == nil {
-		return outcome, nil, ended
+		return outcome, ended, nil
 	}
 	if ctx.Err() != nil {
-		return upload.Outcome{}, context.Cause(ctx), ended
+		return upload.Outcome{}, ended, context.Cause(ctx)
 	}
 	fault := upload.AsFault(err)
 	p.Faulted(stage.Name, u, fault)
 	p.logFault(stage, u, fault)
-	return p.decide(u, fault), err, ended
+	return p.decide(u, fault), ended, err
 }
 
 // decide says what a fault does to an upload.

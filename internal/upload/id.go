@@ -16,7 +16,7 @@ func NewUUID(now time.Time) string {
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 	ms := now.UnixMilli()
 	for i := range 6 {
-		b[i] = byte(ms >> (40 - 8*i))
+		b[i] = byte(ms >> (40 - 8*i)) //nolint:gosec // one byte after the other is meant
 	}
 	b[6], b[8] = b[6]&0x0f|0x70, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])

@@ -104,7 +104,7 @@ func Retry(d time.Duration, r Reason, detail string) Outcome {
 	}
 }
 
-// Settled: the file is complete; seen is the identity it was complete with.
+// Settled says that the file is complete; seen is the identity it was complete with.
 func Settled(seen Identity) Outcome {
 	return Outcome{
 		name: "settled", from: []State{StateSpotted}, to: StateSettled,
@@ -112,7 +112,7 @@ func Settled(seen Identity) Outcome {
 	}
 }
 
-// Vanished: the file went away before its content was read.
+// Vanished says that the file went away before its content was read.
 func Vanished() Outcome {
 	return Outcome{
 		name: "vanished", from: []State{StateSpotted, StateSettled}, to: StateVanished, reason: SourceVanished,
@@ -120,7 +120,7 @@ func Vanished() Outcome {
 	}
 }
 
-// Superseded: the file is no longer the content that settled; what is there now
+// Superseded says that the file is no longer the content that settled; what is there now
 // is a new upload's matter.
 func Superseded() Outcome {
 	return Outcome{
@@ -129,7 +129,7 @@ func Superseded() Outcome {
 	}
 }
 
-// Unfit: the path is not a file that can be taken (replaced by a directory, a
+// Unfit says that the path is not a file that can be taken (replaced by a directory, a
 // FIFO, a symlink since it was spotted).
 func Unfit(r Reason) Outcome {
 	return Outcome{
@@ -138,7 +138,7 @@ func Unfit(r Reason) Outcome {
 	}
 }
 
-// Validated: the content was read once, digested, found fit to be sent, and
+// Validated says that the content was read once, digested, found fit to be sent, and
 // compressed into the spool.
 func Validated(x Examination) Outcome {
 	return Outcome{
@@ -147,7 +147,7 @@ func Validated(x Examination) Outcome {
 	}
 }
 
-// HeldBack: the checks found what BLOCK_ON does not let pass; nothing was sent.
+// HeldBack says that the checks found what BLOCK_ON does not let pass; nothing was sent.
 func HeldBack(x Examination) Outcome {
 	return Outcome{
 		name: "held_back", from: []State{StateSettled}, to: StateDecided, reason: FindingsBlock,
@@ -159,7 +159,7 @@ func HeldBack(x Examination) Outcome {
 	}
 }
 
-// Resettled: the file changed while it was read, or the packed copy is gone;
+// Resettled says that the file changed while it was read, or the packed copy is gone;
 // it is read again.
 func Resettled(r Reason) Outcome {
 	return Outcome{
@@ -171,7 +171,7 @@ func Resettled(r Reason) Outcome {
 	}
 }
 
-// Packed: the packed copy is durable in the spool, and this upload now holds
+// Packed says that the packed copy is durable in the spool, and this upload now holds
 // the right to deliver its content.
 func Packed() Outcome {
 	return Outcome{
@@ -196,7 +196,7 @@ func PackedAdopting(earlier Upload) Outcome {
 	}
 }
 
-// DeliveredEarlier: an earlier upload delivered this very content to the
+// DeliveredEarlier says that an earlier upload delivered this very content to the
 // channel's server; it is not sent again.
 func DeliveredEarlier(earlier Upload) Outcome {
 	return Outcome{
@@ -210,7 +210,7 @@ func DeliveredEarlier(earlier Upload) Outcome {
 	}
 }
 
-// Sent: the body went out under t; its Fate says whether the server answered.
+// Sent says that the body went out under t; its Fate says whether the server answered.
 func Sent(t Ticket, r Reason) Outcome {
 	return Outcome{
 		name: "sent", from: []State{StatePacked}, to: StateSent, reason: r,
@@ -223,7 +223,7 @@ func Sent(t Ticket, r Reason) Outcome {
 	}
 }
 
-// BrokenOff: a passing fault ended the sending before the body was written
+// BrokenOff says that a passing fault ended the sending before the body was written
 // whole; the ticket is kept to be asked about first.
 func BrokenOff(t Ticket, d time.Duration, r Reason, detail string) Outcome {
 	return Outcome{
@@ -232,7 +232,7 @@ func BrokenOff(t Ticket, d time.Duration, r Reason, detail string) Outcome {
 	}
 }
 
-// Polled: the server was asked and is not done; ask again after d. t carries
+// Polled says that the server was asked and is not done; ask again after d. t carries
 // the counted unknown answers.
 func Polled(t Ticket, d time.Duration, r Reason) Outcome {
 	return Outcome{
@@ -241,7 +241,7 @@ func Polled(t Ticket, d time.Duration, r Reason) Outcome {
 	}
 }
 
-// Unarrived: the server does not have the delivery; send it again, under a new
+// Unarrived says that the server does not have the delivery; send it again, under a new
 // ticket, after d.
 func Unarrived(d time.Duration) Outcome {
 	return Outcome{
@@ -250,7 +250,7 @@ func Unarrived(d time.Duration) Outcome {
 	}
 }
 
-// Decided: the verdict of the server, or the lack of one.
+// Decided gives the verdict of the server, or says that there is none.
 func Decided(v Verdict, r Reason, receipt *Receipt) Outcome {
 	return Outcome{
 		name: "decided", from: []State{StatePacked, StateSent}, to: StateDecided, reason: r,
@@ -263,7 +263,7 @@ func Decided(v Verdict, r Reason, receipt *Receipt) Outcome {
 	}
 }
 
-// Retired: the original is put away at place and path (see Upload.Path). The
+// Retired says that the original is put away at place and path (see Upload.Path). The
 // reason of the verdict stays, unless r says more.
 func Retired(place Place, path string, r Reason) Outcome {
 	return Outcome{
@@ -272,7 +272,7 @@ func Retired(place Place, path string, r Reason) Outcome {
 	}
 }
 
-// Relocated: the original of a finished upload moved: restored, or removed by
+// Relocated says that the original of a finished upload moved: restored, or removed by
 // the retention sweep.
 func Relocated(place Place, path string) Outcome {
 	return Outcome{name: "relocated", from: []State{StateRetired}, keeps: true, change: func(u *Upload, _ time.Time) {
@@ -288,9 +288,9 @@ func Failed(r Reason, detail string) Outcome {
 	}
 }
 
-// Cancelled: an operator ended it. The original stays where it is. The content
+// Cancelled says that an operator ended it. The original stays where it is. The content
 // key stays too if the server may have the content. A decided upload cannot be
-// cancelled: its original may be on the way already.
+// cancelled says that its original may be on the way already.
 func Cancelled() Outcome {
 	return Outcome{
 		name: "cancelled", from: []State{StateSpotted, StateSettled, StateValidated, StatePacked, StateSent, StateFailed}, to: StateCancelled, reason: OperatorCancelled,
@@ -303,7 +303,7 @@ func Cancelled() Outcome {
 	}
 }
 
-// Retried: an operator wants it tried now. A failed upload goes back to where
+// Retried says that an operator wants it tried now. A failed upload goes back to where
 // it failed; an open one loses its pause.
 func Retried() Outcome {
 	return Outcome{
@@ -321,7 +321,7 @@ func Retried() Outcome {
 	}
 }
 
-// AskedAgain: an operator wants the server asked again about an unresolved
+// AskedAgain says that an operator wants the server asked again about an unresolved
 // delivery whose original is still in the watched directory; the deadline
 // starts anew.
 func AskedAgain() Outcome {
