@@ -26,6 +26,9 @@ func (j *Journal) Spot(ctx context.Context, s upload.Sighting) (upload.Upload, u
 		u, spotting, err = j.startUpload(ctx, s)
 		if j.trouble(err) == NotUnique { // another process was faster
 			u, spotting, err = j.foretell(ctx, j.row, s)
+			if err == nil && spotting == upload.Began { // and has finished it since: the next look begins anew
+				err = ErrConflict
+			}
 		}
 	}
 	return u, spotting, j.fail(op, err)

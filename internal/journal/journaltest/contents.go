@@ -88,6 +88,17 @@ var contents = map[string]func(*fixture){
 			f.Fatalf("adopted from an accepted upload: %v, want ErrContentTaken", err)
 		}
 	},
+	"content that is free meanwhile is not adopted with an old ticket": func(f *fixture) {
+		earlier := f.record(f.bring("flu_1.csv", digest("a"), upload.StateSent), upload.Failed(upload.ServerError, ""), false)
+		u := f.bring("flu_2.csv", digest("a"), upload.StateValidated)
+		_, err := f.j.Act(f.ctx, earlier.ID, upload.Retried(), f.now)
+		f.must(err)
+		f.record(f.mustClaim(earlier.ID), upload.Decided(upload.Rejected, upload.RejectedByServer, nil), false)
+		if _, err := f.j.Record(f.ctx, u, upload.PackedAdopting(earlier), f.now, true); !errors.Is(err, journal.ErrContentTaken) {
+			f.Fatalf("adopted what nobody holds: %v, want ErrContentTaken", err)
+		}
+		f.record(u, upload.Packed(), true) // the next look at the content says so
+	},
 	"a failed upload whose content was adopted goes back to the content check": func(f *fixture) {
 		earlier := f.record(f.bring("flu_1.csv", digest("a"), upload.StatePacked), upload.Failed(upload.UploadRefused, ""), false)
 		u := f.bring("flu_2.csv", digest("a"), upload.StateValidated)
