@@ -38,6 +38,7 @@ func columns(u *upload.Upload) []column {
 		{"packed_digest", &u.PackedDigest},
 		{"state", &u.State},
 		{"verdict", &u.Verdict},
+		{"verdict_reason", &u.VerdictReason},
 		{"reason", &u.Reason},
 		{"detail", &u.Detail},
 		{"attempt", &u.Attempt},

@@ -59,5 +59,8 @@ func holder(f *os.File) string {
 }
 
 // release gives up the lock; the file stays, since removing it would let two
-// processes lock two files of the same name.
-func (l *lock) release() error { return l.file.Close() }
+// processes lock two files of the same name. Closing alone is not enough: a
+// process being forked at this moment has the descriptor too.
+func (l *lock) release() error {
+	return errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close())
+}

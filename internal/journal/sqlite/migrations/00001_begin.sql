@@ -30,6 +30,7 @@ CREATE TABLE uploads (
                              'failed', 'cancelled', 'vanished', 'superseded')),
     verdict              TEXT    NOT NULL CONSTRAINT verdict_is_known CHECK (verdict IN (
                              '', 'accepted', 'partially_accepted', 'rejected', 'duplicate', 'invalid', 'unresolved')),
+    verdict_reason       TEXT    NOT NULL REFERENCES reasons (reason),
     reason               TEXT    NOT NULL REFERENCES reasons (reason),
     detail               TEXT    NOT NULL,
     attempt              INTEGER NOT NULL CONSTRAINT attempt_is_counted CHECK (attempt >= 0),
