@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
@@ -147,6 +149,8 @@ func TestCheckerRefuses(t *testing.T) {
 		"no columns":               {",,,\n", "1  FILE-EMPTY\n"},
 		"a header alone":           {lisHeader, "0  FILE-NO-ROWS\n"},
 		"another file's header":    {"a,b,c\n1,2,3\n", "1  HDR-UNKNOWN\n"},
+		"data with a code in it":   {"Z1000001,P7501,2024-03-02,张三,x,y,z,w,v\n", "1  HDR-UNKNOWN\n"},
+		"names that are no codes":  {"P7501,P7502,P7506,P8000,P8001,P8002,P8003,P8004,P8005,Zhang San,13800138000\n", "1 #10 HDR-EXTRA\n1 #11 HDR-EXTRA\n0  FILE-NO-ROWS\n"},
 		"data instead of a header": {lis(2), "1  HDR-UNKNOWN\n"},
 		"a spreadsheet":            {"PK\x03\x04\x00\x00", "0  FILE-BINARY\n"},
 		"UTF-16":                   {"\xff\xfeP\x007\x00", "0  FILE-BINARY\n"},
@@ -220,4 +224,108 @@ func FuzzChecker(f *testing.F) {
 			t.Fatalf("%+v", r)
 		}
 	})
+}
+
+func TestSeveritiesAreTheOperatorsToSet(t *testing.T) {
+	t.Parallel()
+	text := lisHeader + strings.Replace(lis(1), ",1,1\n", ",1,\n", 1)
+	for name, tc := range map[string]struct {
+		severities map[string]upload.Severity
+		want       upload.Tally
+		wrong      int64
+	}{
+		"by default":         {nil, upload.Tally{Error: 1}, 1},
+		"a warning":          {map[string]upload.Severity{"LIS-P8005-REQUIRED": upload.Warning}, upload.Tally{Warning: 1}, 0},
+		"off":                {map[string]upload.Severity{"LIS-P8005-REQUIRED": standard.Off}, upload.Tally{}, 0},
+		"a rule not there":   {map[string]upload.Severity{"NO-SUCH": upload.Fatal}, upload.Tally{Error: 1}, 1},
+		"a general rule off": {map[string]upload.Severity{"LIS-P8005-REQUIRED": upload.Fatal, "COL-DICT": standard.Off}, upload.Tally{Fatal: 1}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := NewChecker(library(t), upload.Flu, "lis", Options{Severities: tc.severities})
+			_, _ = c.Write([]byte(text))
+			if r := c.Close(); r.Tally != tc.want || r.RowsInError != tc.wrong {
+				t.Errorf("tally %+v, %d rows in error", r.Tally, r.RowsInError)
+			}
+		})
+	}
+}
+
+func TestFindingsBeyondTheFirstAreCounted(t *testing.T) {
+	t.Parallel()
+	text := lisHeader + strings.ReplaceAll(lis(50), ",1,1\n", ",9,\n")
+	c := NewChecker(library(t), upload.Flu, "lis", Options{MaxFindings: 10})
+	_, _ = c.Write([]byte(text))
+	r := c.Close()
+	want := []RuleCount{{Rule: "COL-DICT", Column: "P8004", Severity: upload.Error, N: 50}}
+	if d := cmp.Diff(want, r.Counts); d != "" || len(r.Findings) != 10 || r.Tally.Error != 50 || r.RowsInError != 50 {
+		t.Errorf("%d findings, tally %+v, %s", len(r.Findings), r.Tally, d)
+	}
+}
+
+func TestRareCharactersOfGB18030AreRightAndCountAsOne(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		text       string
+		chars, bad int
+	}{
+		"two bytes":                          {"\xb0\xa1\xfe\xfe", 2, 0},
+		"two bytes of the user-defined zone": {"\xa6\xd9\xaa\xa1\xfe\x59", 3, 0},
+		"four bytes":                         {"\x81\x30\x81\x30\x95\x32\x82\x36", 2, 0},
+		"four bytes beyond Unicode":          {"\xfe\x39\xfe\x39", 4, 2},
+		"a lead byte before a comma's place": {"\xb0", 1, 1},
+		"a trail byte that cannot be":        {"\xb0\x20", 2, 1},
+		"a byte that leads nothing":          {"\x80\xff", 2, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if chars, bad := countGB18030([]byte(tc.text)); chars != tc.chars || bad != tc.bad {
+				t.Errorf("%d characters, %d bad", chars, bad)
+			}
+		})
+	}
+}
+
+func TestBatchMissesNothingItCannotKnow(t *testing.T) {
+	t.Parallel()
+	check := func(b *Batch, kind upload.Kind, text string) {
+		c := NewChecker(library(t), upload.Flu, kind, Options{Links: b.File(string(kind), kind)})
+		_, _ = c.Write([]byte(text))
+		c.Close()
+	}
+	alone := NewBatch(0)
+	check(alone, "lis", lisHeader+lis(2))
+	if got := alone.Missing(); len(got) != 0 {
+		t.Errorf("a kind the batch does not have is missed: %v", got)
+	}
+	full := NewBatch(1)
+	full.File("flu", "flu")
+	check(full, "lis", lisHeader+lis(2))
+	if got := full.Missing(); len(got) != 0 {
+		t.Errorf("a batch too large is judged: %v", got)
+	}
+	both := NewBatch(0)
+	both.File("flu", "flu")
+	check(both, "lis", lisHeader+lis(2))
+	if got := both.Missing()["lis"]; len(got) != 2 || got[1].Row != 3 {
+		t.Errorf("missing: %v", got)
+	}
+}
+
+func TestTheCodingVersionChoosesTheMountedList(t *testing.T) {
+	t.Parallel()
+	lib, err := standard.Load(fstest.MapFS{"flu-2.6/lists.csv": &fstest.MapFile{Data: []byte(
+		"format,1\ndictionary,icd10-national,x\ncode,J10.1,x\ndictionary,icd10-beijing,x\ncode,J11.1,x\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]string{"national": "3 P28 COL-CODE-LIST\n", "beijing": "2 P28 COL-CODE-LIST\n", "": ""} {
+		c := NewChecker(lib, upload.HQMS, "hqms", Options{Codings: Codings{Diagnosis: version}, Severities: map[string]upload.Severity{
+			"HDR-MISSING": standard.Off, "COL-REQUIRED": standard.Off,
+		}})
+		_, _ = c.Write([]byte("P900,P3,P22,P28\n1,2,2024-01-01 00:00:00,J10.1\n1,3,2024-01-01 00:00:00,J11.1\n"))
+		if got := lines(c.Close()); got != want {
+			t.Errorf("%q: %s", version, got)
+		}
+	}
 }

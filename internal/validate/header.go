@@ -76,16 +76,31 @@ func (c *Checker) headerNames(r *row) (names []string, blank bool) {
 	return names, false
 }
 
+// choose finds the layout of a header. A row of which hardly any field is a
+// column code is no header: data, more likely, in which a code or two occurs by
+// chance.
 func (c *Checker) choose(names []string) *standard.Layout {
+	layout := c.lib.Choose(c.channel, c.kind, names)
 	if all := c.opts.layouts(c.lib, c.channel, c.kind); len(all) == 1 {
-		for _, n := range names {
-			if _, ok := all[0].Column(n); ok {
-				return all[0]
-			}
-		}
+		layout = all[0]
+	}
+	if layout == nil || c.known(layout, names) == 0 {
 		return nil
 	}
-	return c.lib.Choose(c.channel, c.kind, names)
+	if n := c.known(layout, names); n < 10 && 4*n < len(names) {
+		return nil
+	}
+	return layout
+}
+
+func (c *Checker) known(l *standard.Layout, names []string) int {
+	n := 0
+	for _, name := range names {
+		if _, ok := l.Column(name); ok {
+			n++
+		}
+	}
+	return n
 }
 
 // columns maps fields to columns and reports what is wrong with the header.
@@ -93,13 +108,14 @@ func (c *Checker) columns(names []string) {
 	c.plan = newPlan(c.layout, c.led.book, c.opts, len(names))
 	c.plan.findHaves(c.lib, c.kind)
 	seen := make([]bool, len(c.layout.Columns))
+	trusted := 2*c.known(c.layout, names) >= len(names)
 	for i, name := range names {
 		at, ok := c.layout.Column(name)
 		switch {
 		case i == 0 && name == "":
 			c.plan.index = true // a row number, as some exporters write
 		case !ok:
-			c.led.addNamed(hdrExtra, columnLabel(name, i), param("n", strconv.Itoa(i+1)))
+			c.led.addNamed(hdrExtra, columnLabel(name, i, trusted), param("n", strconv.Itoa(i+1)))
 		case seen[at]:
 			c.led.add(hdrRepeated, at, param("n", strconv.Itoa(i+1)))
 		default:
@@ -114,10 +130,11 @@ func (c *Checker) columns(names []string) {
 	}
 }
 
-// columnLabel names an unknown column: by its code if it looks like one, else by
-// its place, so that data taken for a header does not get into a finding.
-func columnLabel(name string, at int) string {
-	if name == "" || len(name) > 12 || !utf8.ValidString(name) || strings.Trim(strings.ToUpper(name), "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" ||
+// columnLabel names an unknown column: by its code if it looks like one in a
+// header that is surely one, else by its place, so that data taken for a header
+// does not get into a finding.
+func columnLabel(name string, at int, trusted bool) string {
+	if !trusted || name == "" || len(name) > 12 || !utf8.ValidString(name) || strings.Trim(strings.ToUpper(name), "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" ||
 		!strings.ContainsAny(strings.ToUpper(name[:1]), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
 		return "#" + strconv.Itoa(at+1)
 	}

@@ -145,15 +145,15 @@ func (b *rulebook) off(id ruleID) bool { return b.rules[id].severity == standard
 
 // Rule is one rule as a listing shows it.
 type Rule struct {
-	ID       string
-	Severity upload.Severity
-	Kinds    []upload.Kind // empty: every kind
-	Standard []string      // empty: every standard
-	Columns  []string      // of the first layout that has it; empty: any
-	Expected string        // as the standard's file writes it; empty for the rules of this program
-	Form     standard.Form // empty for the rules of this program
-	TextZH   string        // of a mounted standard; else empty, the words are in the catalogue
-	TextEN   string
+	ID        string
+	Severity  upload.Severity
+	Kinds     []upload.Kind // empty: every kind
+	Standards []string      // empty: every standard
+	Columns   []string      // of the first layout that has it; empty: any
+	Expected  string        // as the standard's file writes it; empty for the rules of this program
+	Form      standard.Form // empty for the rules of this program
+	TextZH    string        // of a mounted standard; else empty, the words are in the catalogue
+	TextEN    string
 }
 
 // Rules lists every rule, those of this program first, then those of the
@@ -185,10 +185,10 @@ func addRule(all []Rule, own int, l *standard.Layout, r standard.Rule) []Rule {
 	if !slices.Contains(x.Kinds, l.Kind) {
 		x.Kinds = append(x.Kinds, l.Kind)
 	}
-	if !slices.Contains(x.Standard, l.Standard) {
-		x.Standard = append(x.Standard, l.Standard)
+	if !slices.Contains(x.Standards, l.Standard) {
+		x.Standards = append(x.Standards, l.Standard)
 	}
-	if x.Standard[0] == l.Standard {
+	if x.Standards[0] == l.Standard {
 		for _, c := range r.Targets {
 			if code := l.Columns[c].Code; !slices.Contains(x.Columns, code) {
 				x.Columns = append(x.Columns, code)

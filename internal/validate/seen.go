@@ -59,7 +59,7 @@ func (t *keyTable) put(key uint64, row uint32) (uint32, bool) {
 
 // place is where a key is, or would be.
 func (t *keyTable) place(key uint64) int {
-	mask := uint64(len(t.keys) - 1)
+	mask := uint64(len(t.keys)) - 1
 	i := key & mask
 	for t.keys[i] != 0 && t.keys[i] != key {
 		i = (i + 1) & mask

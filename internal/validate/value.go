@@ -74,10 +74,10 @@ func date(v []byte) (int64, valueKind) {
 	if v[4] != '-' || v[7] != '-' {
 		return 0, isBad
 	}
-	y1, ok1 := two(v[0:])
-	y2, ok2 := two(v[2:])
-	m, ok3 := two(v[5:])
-	d, ok4 := two(v[8:])
+	y1, ok1 := two(v[0], v[1])
+	y2, ok2 := two(v[2], v[3])
+	m, ok3 := two(v[5], v[6])
+	d, ok4 := two(v[8], v[9])
 	y := y1*100 + y2
 	if !ok1 || !ok2 || !ok3 || !ok4 || y < 1850 || y > 2199 || m < 1 || m > 12 || d < 1 || d > daysIn(y, m) {
 		return 0, isBad
@@ -86,17 +86,17 @@ func date(v []byte) (int64, valueKind) {
 	if len(v) == 10 {
 		return seconds, isDate
 	}
-	h, ok1 := two(v[11:])
-	mi, ok2 := two(v[14:])
-	s, ok3 := two(v[17:])
+	h, ok1 := two(v[11], v[12])
+	mi, ok2 := two(v[14], v[15])
+	s, ok3 := two(v[17], v[18])
 	if !ok1 || !ok2 || !ok3 || v[10] != ' ' || v[13] != ':' || v[16] != ':' || h > 23 || mi > 59 || s > 59 {
 		return 0, isBad
 	}
 	return seconds + int64(h*3600+mi*60+s), isDateTime
 }
 
-func two(v []byte) (int, bool) {
-	a, b := v[0]-'0', v[1]-'0'
+func two(tens, ones byte) (int, bool) {
+	a, b := tens-'0', ones-'0'
 	return int(a)*10 + int(b), a <= 9 && b <= 9
 }
 

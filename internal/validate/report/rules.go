@@ -48,19 +48,19 @@ func WriteRules(w io.Writer, lang phrase.Lang, rules []validate.Rule) error {
 // WriteRulesJSON lists rules for programs.
 func WriteRulesJSON(w io.Writer, rules []validate.Rule) error {
 	type item struct {
-		ID       string          `json:"id"`
-		Severity upload.Severity `json:"severity"`
-		Kinds    []upload.Kind   `json:"kinds,omitempty"`
-		Standard []string        `json:"standards,omitempty"`
-		Columns  []string        `json:"columns,omitempty"`
-		Expected string          `json:"expected,omitempty"`
-		Text     Words           `json:"text"`
-		Remedy   Words           `json:"remedy"`
+		ID        string          `json:"id"`
+		Severity  upload.Severity `json:"severity"`
+		Kinds     []upload.Kind   `json:"kinds,omitempty"`
+		Standards []string        `json:"standards,omitempty"`
+		Columns   []string        `json:"columns,omitempty"`
+		Expected  string          `json:"expected,omitempty"`
+		Text      Words           `json:"text"`
+		Remedy    Words           `json:"remedy"`
 	}
 	items := make([]item, 0, len(rules))
 	for _, r := range rules {
 		items = append(items, item{
-			r.ID, r.Severity, r.Kinds, r.Standard, r.Columns, r.Expected,
+			r.ID, r.Severity, r.Kinds, r.Standards, r.Columns, r.Expected,
 			Words{RuleText(phrase.Chinese, r), RuleText(phrase.English, r)},
 			Words{Remedy(phrase.Chinese, r.ID), Remedy(phrase.English, r.ID)},
 		})
