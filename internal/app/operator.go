@@ -143,6 +143,9 @@ func (a *App) nudged(ch upload.Channel, filename string) {
 	if err != nil || u.State != upload.StateSpotted {
 		return // the stage's own timer looks, if there is anything to look at
 	}
+	if a.pipeline.Nudge(u.ID) {
+		return
+	}
 	if err := a.journal.Touch(ctx, u.ID, time.Now()); err == nil {
 		a.pipeline.Wake(ch)
 	}

@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// maxNudges bounds how often a stage runs once more under one lease.
+	maxNudges = 3
 	// idleLook bounds how long an idle lane trusts its timer: rows may become
 	// due by another replica's hand.
 	idleLook = 15 * time.Second
@@ -67,6 +69,11 @@ func (p *Pipeline) RunOnce(ctx context.Context, ch upload.Channel, kind Crew) (b
 func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload) (upload.Upload, bool, error) {
 	stage := c.stages[u.State]
 	outcome, ended, fault := p.runStage(ctx, stage, u)
+	for again := 0; again < maxNudges && fault == nil && outcome.Stays() && outcome.Name() != "" && p.nudged(u.ID); again++ {
+		ended(u, outcome, nil)
+		outcome, ended, fault = p.runStage(ctx, stage, u)
+	}
+	defer p.dismiss(u.ID)
 	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
 	defer cancel()
 	if outcome.Name() == "" { // interrupted: the row stays as it is
@@ -127,7 +134,6 @@ func (p *Pipeline) runStage(parent context.Context, stage Stage, u upload.Upload
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	p.enlist(u.ID, cancel)
-	defer p.dismiss(u.ID)
 	defer p.renewing(ctx, u, cancel)()
 	ctx, ended := p.Observer.StageBegan(ctx, u, stage.Name)
 	outcome, err := guarded(ctx, stage, u)
@@ -195,7 +201,15 @@ func (p *Pipeline) renewing(ctx context.Context, u upload.Upload, cancel context
 func (p *Pipeline) enlist(id upload.ID, cancel context.CancelCauseFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running[id] = cancel
+	p.running[id] = &run{cancel: cancel}
+}
+
+// nudged reports whether a nudge came since the stage began.
+func (p *Pipeline) nudged(id upload.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r, ok := p.running[id]
+	return ok && r.nudged
 }
 
 func (p *Pipeline) dismiss(id upload.ID) {

@@ -75,7 +75,7 @@ type Pipeline struct {
 	crews map[crewKey]*crew
 
 	mu      sync.Mutex
-	running map[upload.ID]context.CancelCauseFunc
+	running map[upload.ID]*run
 	beat    map[crewKey]time.Time // last time a lane of the crew was seen moving
 }
 
@@ -120,7 +120,7 @@ func New(o Options) *Pipeline {
 	}
 	p := &Pipeline{
 		Options: o, crews: map[crewKey]*crew{},
-		running: map[upload.ID]context.CancelCauseFunc{}, beat: map[crewKey]time.Time{},
+		running: map[upload.ID]*run{}, beat: map[crewKey]time.Time{},
 	}
 	for _, ch := range o.Channels {
 		p.addCrew(ch, Heavy, o.Concurrency)
@@ -186,9 +186,29 @@ func (p *Pipeline) Wake(ch upload.Channel) {
 func (p *Pipeline) Interrupt(id upload.ID, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if cancel, ok := p.running[id]; ok {
-		cancel(cause)
+	if r, ok := p.running[id]; ok {
+		r.cancel(cause)
 	}
+}
+
+// Nudge says that it is worth looking at an upload again now. If its stage runs
+// at this moment and ends by holding, it runs once more instead: what it saw may
+// be older than the nudge. It reports whether the stage runs; if not, the
+// journal has to be told.
+func (p *Pipeline) Nudge(id upload.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r, ok := p.running[id]
+	if ok {
+		r.nudged = true
+	}
+	return ok
+}
+
+// run is a stage at work in this process.
+type run struct {
+	cancel context.CancelCauseFunc
+	nudged bool
 }
 
 // LastBeat is the oldest of the crews' last signs of life; zero if a crew has

@@ -338,6 +338,31 @@ func TestOperatorInterruptsARunningStage(t *testing.T) {
 	})
 }
 
+func TestNudgeDuringALookIsNotLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(spotted("a"))
+		var p *Pipeline
+		looks := 0
+		p = build(m, with(way(), Stage{Name: "settle", From: upload.StateSpotted, Run: func(context.Context, upload.Upload) (upload.Outcome, error) {
+			looks++
+			if looks == 1 {
+				p.Nudge("a") // the file is closed just after the stage has looked
+				return upload.Hold(time.Hour, upload.WriterOpen, ""), nil
+			}
+			return upload.Settled(upload.Identity{}), nil
+		}}))
+		defer running(t, p)()
+		synctest.Wait()
+		if u := m.get("a"); u.State != upload.StateRetired || looks != 2 {
+			t.Errorf("state %s after %d looks", u.State, looks)
+		}
+		if p.Nudge("a") {
+			t.Error("a nudge for an upload that nobody works on is taken")
+		}
+	})
+}
+
 func TestJournalOutageIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

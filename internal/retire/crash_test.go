@@ -23,7 +23,7 @@ type scene struct {
 	taken   bool // the exporter writes a new file as soon as the name is free
 	place   upload.Place
 	path    string
-	reason  upload.Reason
+	reason  upload.Reason // empty: the verdict's
 }
 
 func scenes() map[string]scene {
@@ -87,8 +87,12 @@ func (sc scene) play(t *testing.T, c *durabletest.Crash, across bool) {
 		t.Fatalf("lost after a crash at %s", c.Where())
 	}
 	got := w.run(w.process(system, exporter), u)
-	if got.Place != sc.place || got.Path != sc.path || got.Reason != sc.reason {
-		t.Errorf("got %s %q (%s), want %s %q (%s)", got.Place, got.Path, got.Reason, sc.place, sc.path, sc.reason)
+	reason := sc.reason
+	if reason == "" {
+		reason = usualReason[sc.verdict]
+	}
+	if got.Place != sc.place || got.Path != sc.path || got.Reason != reason {
+		t.Errorf("got %s %q (%s), want %s %q (%s)", got.Place, got.Path, got.Reason, sc.place, sc.path, reason)
 	}
 	sc.check(t, w, content)
 }

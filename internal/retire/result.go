@@ -78,7 +78,9 @@ func (r *retirement) writeResult(ctx context.Context, reason upload.Reason) erro
 func resultOf(u upload.Upload, reason upload.Reason, findings []upload.Finding) result {
 	detail := ""
 	if reason == "" {
-		reason, detail = verdictReason(u)
+		if reason = u.VerdictReason; u.Reason == reason {
+			detail = u.Detail // else it is of what held the putting away up
+		}
 	}
 	x := result{
 		ID: u.ID, BatchID: u.BatchID, Channel: u.Channel, Kind: u.Kind, Filename: u.Filename,
@@ -98,30 +100,6 @@ func resultOf(u upload.Upload, reason upload.Reason, findings []upload.Finding) 
 	}
 	x.Omitted = max(u.Findings.Fatal+u.Findings.Error+u.Findings.Warning-int64(len(findings)), 0)
 	return x
-}
-
-// verdictReason is why the verdict is what it is. A hold on the way to here (no
-// permission, a full disk) has put its own reason into the upload; that is over,
-// and nothing a result should speak of.
-func verdictReason(u upload.Upload) (upload.Reason, string) {
-	switch u.Reason {
-	case upload.RejectedByServer, upload.UploadRefused, upload.PartlyStored, upload.FindingsBlock,
-		upload.DeadlinePassed, upload.DeliveredBefore, upload.ServerHasIt:
-		return u.Reason, u.Detail
-	default:
-	}
-	switch u.Verdict {
-	case upload.Rejected:
-		return upload.RejectedByServer, ""
-	case upload.PartiallyAccepted:
-		return upload.PartlyStored, ""
-	case upload.Invalid:
-		return upload.FindingsBlock, ""
-	case upload.Unresolved:
-		return upload.DeadlinePassed, ""
-	default:
-		return "", ""
-	}
 }
 
 // maskedParams is a second line of defence: parameters hold no cell's value, but

@@ -79,10 +79,7 @@ func TestEveryVerdictHasWords(t *testing.T) {
 
 func TestAHoldOnTheWayDoesNotReplaceTheReasonOfTheVerdict(t *testing.T) {
 	t.Parallel()
-	for verdict, want := range map[upload.Verdict]upload.Reason{
-		upload.Rejected: upload.RejectedByServer, upload.PartiallyAccepted: upload.PartlyStored,
-		upload.Invalid: upload.FindingsBlock, upload.Unresolved: upload.DeadlinePassed,
-	} {
+	for verdict, want := range usualReason {
 		w, _ := newWorld(t, false)
 		u := w.decided(verdict)
 		u.Reason, u.Detail = upload.ReadOnly, "put the original away"
@@ -99,7 +96,7 @@ func TestNumbersOfPersonsAreMasked(t *testing.T) {
 	w, _ := newWorld(t, false)
 	w.findings = findings{{Severity: upload.Warning, Rule: "HEADER-UNKNOWN", Column: secrets[0], Params: map[string]string{"name": secrets[1]}}}
 	u := w.decided(upload.Rejected)
-	u.Reason, u.Detail = upload.UploadRefused, secrets[1]
+	u.Reason, u.VerdictReason, u.Detail = upload.UploadRefused, upload.UploadRefused, secrets[1]
 	u.Receipt = &upload.Receipt{Status: "5", Message: "行 3\r\n身份证" + strings.Join(secrets, "，") + "有误，代码 1234567890\x00"}
 	data, txt := quarantined(t, w, u)
 	for _, secret := range secrets {

@@ -119,6 +119,12 @@ func (w *world) process(hooks ...durable.Hook) *retire.Stage {
 	})
 }
 
+// usualReason is why a verdict mostly is so.
+var usualReason = map[upload.Verdict]upload.Reason{
+	upload.Rejected: upload.RejectedByServer, upload.PartiallyAccepted: upload.PartlyStored,
+	upload.Invalid: upload.FindingsBlock, upload.Unresolved: upload.DeadlinePassed,
+}
+
 // decided writes the original and gives its upload.
 func (w *world) decided(v upload.Verdict) upload.Upload {
 	w.t.Helper()
@@ -129,7 +135,8 @@ func (w *world) decided(v upload.Verdict) upload.Upload {
 	}
 	return upload.Upload{
 		ID: idA, Channel: upload.Flu, Kind: "flu", Filename: name, Source: seen, Digest: digest(text),
-		State: upload.StateDecided, Verdict: v, Place: upload.InWatch, Path: name, SpottedAt: spotted,
+		State: upload.StateDecided, Verdict: v, Reason: usualReason[v], VerdictReason: usualReason[v],
+		Place: upload.InWatch, Path: name, SpottedAt: spotted,
 	}
 }
 

@@ -73,10 +73,11 @@ func (o Outcome) Apply(u Upload, now time.Time) (Upload, error) {
 	if o.change != nil {
 		o.change(&u, now)
 	}
-	if u.State.Final() {
-		u.FinishedAt = now
-	} else {
+	switch {
+	case !u.State.Final():
 		u.FinishedAt = time.Time{}
+	case u.FinishedAt.IsZero(): // a relocation does not finish it a second time
+		u.FinishedAt = now
 	}
 	return u, nil
 }
@@ -154,7 +155,7 @@ func HeldBack(x Examination) Outcome {
 		findings: orEmpty(x.Findings), change: func(u *Upload, _ time.Time) {
 			x.PackedSize, x.PackedDigest = 0, ""
 			u.examined(x)
-			u.Verdict = Invalid
+			u.Verdict, u.VerdictReason = Invalid, FindingsBlock
 		},
 	}
 }
@@ -202,7 +203,7 @@ func DeliveredEarlier(earlier Upload) Outcome {
 	return Outcome{
 		name: "delivered_earlier", from: []State{StateValidated}, to: StateDecided, reason: DeliveredBefore,
 		detail: string(earlier.ID), change: func(u *Upload, _ time.Time) {
-			u.Verdict, u.Receipt = Duplicate, earlier.Receipt
+			u.Verdict, u.VerdictReason, u.Receipt = Duplicate, DeliveredBefore, earlier.Receipt
 			if earlier.Verdict == PartiallyAccepted {
 				u.Verdict = PartiallyAccepted
 			}
@@ -255,7 +256,7 @@ func Decided(v Verdict, r Reason, receipt *Receipt) Outcome {
 	return Outcome{
 		name: "decided", from: []State{StatePacked, StateSent}, to: StateDecided, reason: r,
 		change: func(u *Upload, _ time.Time) {
-			u.Verdict, u.Receipt = v, receipt
+			u.Verdict, u.VerdictReason, u.Receipt = v, r, receipt
 			if !v.AtServer() {
 				u.ContentKey = ""
 			}
@@ -268,7 +269,12 @@ func Decided(v Verdict, r Reason, receipt *Receipt) Outcome {
 func Retired(place Place, path string, r Reason) Outcome {
 	return Outcome{
 		name: "retired", from: []State{StateDecided}, to: StateRetired, reason: r, keeps: true,
-		change: func(u *Upload, _ time.Time) { u.Place, u.Path = place, path },
+		change: func(u *Upload, _ time.Time) {
+			u.Place, u.Path = place, path
+			if r == "" && u.Reason != u.VerdictReason {
+				u.Reason, u.Detail = u.VerdictReason, "" // what held the putting away up is over
+			}
+		},
 	}
 }
 
@@ -329,7 +335,7 @@ func AskedAgain() Outcome {
 		name: "asked_again", from: []State{StateDecided, StateRetired}, to: StateSent, reason: OperatorRetried,
 		when: func(u Upload) bool { return u.Verdict == Unresolved && u.ContentKey != "" && u.Place == InWatch },
 		change: func(u *Upload, now time.Time) {
-			u.Verdict, u.SentAt, u.Polls = "", now, 0
+			u.Verdict, u.VerdictReason, u.SentAt, u.Polls = "", "", now, 0
 			u.Ticket.Unknowns, u.Ticket.UnknownSince = 0, time.Time{}
 		},
 	}

@@ -221,16 +221,20 @@ func TestZeroOutcomeIsRefused(t *testing.T) {
 func TestReasonOfTheVerdictOutlivesThePuttingAway(t *testing.T) {
 	t.Parallel()
 	u := at(StateDecided)
-	u.Reason, u.Detail = FindingsBlock, "d"
+	u.Reason, u.VerdictReason, u.Detail = FindingsBlock, FindingsBlock, "d"
 	if after, _ := Retired(InQuarantine, "q", "").Apply(u, noon); after.Reason != FindingsBlock || after.Detail != "d" {
 		t.Errorf("retired: reason %q, detail %q", after.Reason, after.Detail)
 	}
 	if after, _ := Retired(InWatch, "f", OriginalChanged).Apply(u, noon); after.Reason != OriginalChanged {
 		t.Errorf("original changed: reason %q", after.Reason)
 	}
+	held, _ := Hold(time.Second, ReadOnly, "cannot be moved").Apply(u, noon)
+	if after, _ := Retired(InQuarantine, "q", "").Apply(held, noon); held.Reason != ReadOnly || after.Reason != FindingsBlock || after.Detail != "" {
+		t.Errorf("after a hold for %q: reason %q, detail %q", held.Reason, after.Reason, after.Detail)
+	}
 	u = at(StateRetired)
-	u.Reason = DeliveredBefore
-	if after, _ := Relocated(Expired, "").Apply(u, noon); after.Reason != DeliveredBefore {
-		t.Errorf("relocated: reason %q", after.Reason)
+	u.Reason, u.FinishedAt = DeliveredBefore, noon
+	if after, _ := Relocated(Expired, "").Apply(u, noon.Add(time.Hour)); after.Reason != DeliveredBefore || !after.FinishedAt.Equal(noon) {
+		t.Errorf("relocated: reason %q, finished at %v", after.Reason, after.FinishedAt)
 	}
 }

@@ -51,15 +51,18 @@ type Upload struct {
 	PackedSize   int64  // bytes in the spool
 	PackedDigest string // "sha-256:<hex>" of the packed bytes
 
-	State      State
-	Verdict    Verdict
-	Reason     Reason // why it is where it is; empty when all is as usual
-	Detail     string // the reason's particulars for the operator; no patient data, no secret
-	Attempt    int    // tries of the present stage that ended in a passing fault
-	Polls      int    // times the server was asked for the verdict since the ticket was issued
-	ResumeAt   State  // the state a failed upload goes back to on retry; else empty
-	Forced     bool   // an operator asked for it: findings do not hold it back
-	ReplacesID ID     // the finished upload of the same file name that this one follows; may be empty
+	State   State
+	Verdict Verdict
+	// VerdictReason is why the verdict is so: Reason may since have become why
+	// putting the original away has to wait.
+	VerdictReason Reason
+	Reason        Reason // why it is where it is; empty when all is as usual
+	Detail        string // the reason's particulars for the operator; no patient data, no secret
+	Attempt       int    // tries of the present stage that ended in a passing fault
+	Polls         int    // times the server was asked for the verdict since the ticket was issued
+	ResumeAt      State  // the state a failed upload goes back to on retry; else empty
+	Forced        bool   // an operator asked for it: findings do not hold it back
+	ReplacesID    ID     // the finished upload of the same file name that this one follows; may be empty
 
 	// ContentKey is Digest while this upload holds the right to deliver the
 	// content (see the package comment); else empty.

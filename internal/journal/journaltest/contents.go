@@ -122,7 +122,7 @@ var contents = map[string]func(*fixture){
 		f.same("found", found, true)
 		f.same("holder", holder, upload.Upload{
 			ID: u.ID, Channel: upload.Flu, Digest: digest("a"), ContentKey: digest("a"), Verdict: upload.Accepted,
-			State: upload.StateRetired, Place: upload.Gone, FinishedAt: f.now.Add(-time.Hour),
+			State: upload.StateRetired, Place: upload.Gone, FinishedAt: f.now.Add(-2 * time.Hour),
 		})
 		if _, err := f.j.Record(f.ctx, second, upload.Packed(), f.now, true); !errors.Is(err, journal.ErrContentTaken) {
 			f.Fatalf("packed what was delivered: %v, want ErrContentTaken", err)
