@@ -4,9 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
+	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -25,9 +24,18 @@ const patience = 60 * time.Second
 
 var binDir string
 
+// atOnce is how many tests run at the same time: most of them wait for others.
+const atOnce = "8"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(crashEnv) != "" {
 		os.Exit(crashingSidecar())
+	}
+	flag.Parse()
+	explicit := false
+	flag.Visit(func(f *flag.Flag) { explicit = explicit || f.Name == "test.parallel" })
+	if !explicit {
+		_ = flag.Set("test.parallel", atOnce)
 	}
 	os.Exit(run(m))
 }
@@ -100,6 +108,16 @@ func start(t *testing.T, path string, args, env []string) *process {
 	return p
 }
 
+// ended reports whether the process has ended.
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func tail(s string, n int) string {
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
@@ -160,43 +178,6 @@ func eventually(t *testing.T, what string, cond func() bool) {
 		case <-tick.C:
 		}
 	}
-}
-
-// do makes one call and decodes the answer's JSON into out, if given.
-func do(t *testing.T, method, url, token string, body, out any) int {
-	t.Helper()
-	var r io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, url, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0
-	}
-	defer resp.Body.Close()
-	b, _ := io.ReadAll(resp.Body)
-	if out != nil {
-		if s, ok := out.(*string); ok {
-			*s = string(b)
-		} else if err := json.Unmarshal(b, out); err != nil && resp.StatusCode < 300 {
-			t.Fatalf("%s %s: %v\n%s", method, url, err, b)
-		}
-	}
-	return resp.StatusCode
 }
 
 // sse follows an event stream and calls each with every data line until it
