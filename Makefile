@@ -53,9 +53,9 @@ verify: generate ## what is generated is what is committed; go.mod is tidy
 vuln: ## known vulnerabilities (needs its online database)
 	$(TOOLS) govulncheck ./...
 
-bench: build ## figures, as ratios against yardsticks in the same run
-	go test -run '^$$' -bench . -benchtime 1x ./internal/... | tee bench.out
-	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_BENCH=1 go test -run TestBench -count 1 -v -timeout 30m ./internal/e2e
+bench: build ## figures as a table and bin/bench.json; BENCH_LARGE=200 for a quick run
+	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_BENCH=1 HQMS_BENCH_OUT=$(CURDIR)/bin HQMS_BENCH_LARGE=$(or $(BENCH_LARGE),2000) \
+		go test -run TestBench -count 1 -v -timeout 60m ./internal/bench
 
 image: ## the container image
 	docker build --build-arg VERSION=$(VERSION) -t hqms-sidecar:$(VERSION) .

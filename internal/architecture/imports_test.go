@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 	"internal/exporter":     {"internal/upload", "internal/standard", "internal/standard/synthetic"},
 	"internal/demo":         {"api", "internal/upload", "internal/sandbox", "internal/exporter", "internal/standard", "internal/phrase"},
 	"internal/e2e":          anything,
+	"internal/bench":        anything,
 	"internal/app":          anything,
 	"cmd/hqms-sidecar":      {"internal/app"},
 	"cmd/hqms-sandbox":      {"internal/sandbox", "internal/exporter", "internal/demo", "internal/standard", "internal/upload"},

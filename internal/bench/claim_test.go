@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/standard/synthetic"
+)
+
+// claimed is how many files each claim figure is taken from.
+const claimed = 100
+
+// claim measures from the moment a file is complete to the moment the journal
+// says that it is taken (settled), one file at a time.
+func (b *bench) claim(ctx context.Context, t *testing.T) {
+	fsync := commits(ctx, t, 200) / 200
+	for _, way := range []struct {
+		name   string
+		settle string
+		put    func(t *testing.T, dir, name string, text []byte) time.Time
+	}{
+		{"rename into place", "auto", rename},
+		{"rename into place, SETTLE=closed", "closed", rename},
+		{"close, SETTLE=closed", "closed", closing},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			s := b.sidecar(ctx, t, home(t), b.sandbox(ctx, t), "SETTLE="+way.settle, "POLL_MIN=20ms")
+			s.ready(ctx, t)
+			events := s.follow(ctx, t)
+			var spotted, settled []time.Duration
+			for i := range claimed {
+				moment := way.put(t, s.flu, fileName(i), b.small(t, uint64(i)))
+				j := journeys(ctx, t, events, 1)[0]
+				spotted, settled = append(spotted, j["spotted"].Sub(moment)), append(settled, j["settled"].Sub(moment))
+			}
+			b.note(figure{Part: "claim", What: way.name + " → spotted, p50", Value: ms(quantile(spotted, 0.5)), Unit: "ms"})
+			b.note(figure{
+				Part: "claim", What: way.name + " → settled, p50", Value: ms(quantile(settled, 0.5)), Unit: "ms",
+				Ratio: float64(quantile(settled, 0.5)) / float64(fsync), Yardstick: "× a durable commit",
+			})
+			b.atMost(figure{Part: "claim", What: way.name + " → settled, p99", Value: ms(quantile(settled, 0.99)), Unit: "ms"}, 50)
+		})
+	}
+}
+
+// small makes a file of a few rows, another for each seed.
+func (b *bench) small(t *testing.T, seed uint64) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	must(t, synthetic.File(&out, synthetic.Options{Library: b.library, Channel: "flu", Kind: "flu", Rows: 20, Seed: seed + 1, Charset: "gb18030"}))
+	return out.Bytes()
+}
+
+// rename writes beside and renames into place.
+func rename(t *testing.T, dir, name string, text []byte) time.Time {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	must(t, os.WriteFile(path+".tmp", text, 0o640))
+	moment := time.Now()
+	must(t, os.Rename(path+".tmp", path))
+	return moment
+}
+
+// closing writes in place.
+func closing(t *testing.T, dir, name string, text []byte) time.Time {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, name))
+	must(t, err)
+	_, err = f.Write(text)
+	must(t, err)
+	moment := time.Now()
+	must(t, f.Close())
+	return moment
+}

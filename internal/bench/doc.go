@@ -1,0 +1,18 @@
+// Package bench measures the built binaries from outside: real processes, real
+// files, real sockets. It holds no product code; `make bench` runs it and
+// docs/performance.md explains the figures.
+//
+// Every figure that depends on the machine stands beside a yardstick taken in
+// the same run: the same disk's durable commits, the same core's compressor, the
+// time a process needs to start at all. Ratios can be compared between machines
+// and over time; absolute figures are information. Targets are shown, and make
+// a test fail only with HQMS_BENCH_STRICT=1.
+//
+// Settings, all by environment:
+//
+//	HQMS_BENCH=1           run at all
+//	HQMS_BENCH_STRICT=1    a missed target fails
+//	HQMS_BENCH_LARGE=n     megabytes of the large file (2000; 200 is a quick run)
+//	HQMS_BENCH_OUT=dir     where bench.json and bench.md go (else only printed)
+//	HQMS_E2E_BIN=dir       the built binaries (else they are built)
+package bench

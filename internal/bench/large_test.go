@@ -1,0 +1,36 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"testing"
+)
+
+// large measures one large file end to end: how fast it passes, and how much
+// memory the process ever held.
+func (b *bench) large(ctx context.Context, t *testing.T) {
+	size := setting(t, "HQMS_BENCH_LARGE", 2000)
+	for _, feed := range []feed{
+		{"flu", "flu", "flu-2.6", 330},
+		{"hqms", "hqms", "hqms-2020", 2000},
+	} {
+		t.Run(feed.layout, func(t *testing.T) {
+			server, dir := b.sandbox(ctx, t), home(t)
+			u := b.source(t, dir, feed, size)
+			s := b.sidecar(ctx, t, dir, server, "SETTLE=closed")
+			s.ready(ctx, t)
+			before := s.memory(t, "VmRSS")
+			j := journeys(ctx, t, s.follow(ctx, t), 1)[0]
+			mb := float64(u.Source.Size) / 1e6
+			what := fmt.Sprintf("%s, %.0f MB", feed.layout, mb)
+			b.atMost(figure{
+				Part: "large", What: what + ": peak resident memory", Value: s.memory(t, "VmHWM"), Unit: "MiB",
+				Ratio: s.memory(t, "VmHWM") / before, Yardstick: "× just after the start",
+			}, 64)
+			b.note(figure{Part: "large", What: what + ": check and pack", Value: mb / j["validated"].Sub(j["settled"]).Seconds(), Unit: "MB/s"})
+			b.note(figure{Part: "large", What: what + ": sending the packed copy, of the source", Value: mb / j["sent"].Sub(j["packed"]).Seconds(), Unit: "MB/s"})
+			b.note(figure{Part: "large", What: what + ": putting the original away", Value: mb / j["retired"].Sub(j["decided"]).Seconds(), Unit: "MB/s"})
+			b.note(figure{Part: "large", What: what + ": CPU for it all", Value: s.cpu(t).Seconds() * 1000 / mb, Unit: "ms/MB"})
+		})
+	}
+}

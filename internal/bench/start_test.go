@@ -1,0 +1,90 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+const (
+	startRows  = 10_000
+	startTimes = 11
+)
+
+// start measures from before the process begins until /readyz says yes, with a
+// journal full of finished uploads; beside it, a process that only says its
+// version.
+func (b *bench) start(ctx context.Context, t *testing.T) {
+	server, dir := b.sandbox(ctx, t), home(t)
+	fill(ctx, t, filepath.Join(dir, "state"), startRows)
+	var took, bare []time.Duration
+	for range startTimes {
+		began := time.Now()
+		must(t, exec.CommandContext(ctx, filepath.Join(b.bin, "hqms-sidecar"), "version").Run())
+		bare = append(bare, time.Since(began))
+		s := b.sidecar(ctx, t, dir, server)
+		took = append(took, s.ready(ctx, t))
+		s.stop()
+	}
+	what := fmt.Sprintf("start to ready, %d rows", startRows)
+	b.note(figure{
+		Part: "start", What: what + ", p50", Value: ms(quantile(took, 0.5)), Unit: "ms",
+		Ratio: float64(quantile(took, 0.5)) / float64(quantile(bare, 0.5)), Yardstick: "× a process that only says its version",
+	})
+	b.atMost(figure{Part: "start", What: what + ", worst", Value: ms(quantile(took, 1)), Unit: "ms"}, 300)
+}
+
+// fill makes a journal of n finished uploads with their events.
+func fill(ctx context.Context, t *testing.T, state string, n int) {
+	t.Helper()
+	j, err := sqlite.Open(ctx, state, journal.Options{})
+	must(t, err)
+	defer func() { must(t, j.Close()) }()
+	u := pattern(ctx, t, j)
+	tx, err := j.DB().BeginTx(ctx, nil)
+	must(t, err)
+	defer func() { _ = tx.Rollback() }()
+	columns := `batch_id, channel, kind, source_inode, source_size, source_mod_time, source_change_time, data_rows, charset, standard,
+		packed_size, packed_digest, state, verdict, reason, detail, attempt, polls, resume_at, forced, replaces_id, ticket_token, ticket_url,
+		ticket_offset, ticket_issued_at, ticket_fate, ticket_unknowns, ticket_unknown_since, receipt, findings_fatal, findings_error, findings_warning,
+		place, path, updated_at, next_attempt_at, sent_at, finished_at, trace_id, root_span_id, fence`
+	_, err = tx.ExecContext(ctx, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO uploads (id, filename, digest, content_key, spotted_at, `+columns+`)
+		SELECT printf('01900000-0000-7000-8000-%012d', i), printf('flu_%d.csv', i), printf('sha-256:%064d', i), printf('sha-256:%064d', i),
+			spotted_at + i, `+columns+` FROM n, uploads WHERE uploads.id = ?`, n-1, u.ID)
+	must(t, err)
+	_, err = tx.ExecContext(ctx, `INSERT INTO events (upload_id, channel, at, name, from_state, to_state, verdict, reason, detail, attempt)
+		SELECT u.id, e.channel, e.at, e.name, e.from_state, e.to_state, e.verdict, e.reason, e.detail, e.attempt
+		FROM uploads u, events e WHERE e.upload_id = ? AND u.id <> e.upload_id ORDER BY u.seq, e.seq`, u.ID)
+	must(t, err)
+	must(t, tx.Commit())
+}
+
+// pattern brings one upload through the whole of its life.
+func pattern(ctx context.Context, t *testing.T, j *journal.Journal) upload.Upload {
+	t.Helper()
+	now := time.Now().Add(-time.Hour)
+	seen := upload.Identity{Inode: 1, Size: 4096, ModTime: now.UnixNano(), ChangeTime: now.UnixNano()}
+	_, _, err := j.Spot(ctx, upload.Sighting{Channel: upload.Flu, Kind: "flu", Filename: "flu_0.csv", Seen: seen, At: now})
+	must(t, err)
+	u, _, err := j.Claim(ctx, journal.Claim{Channel: upload.Flu, States: upload.OpenStates(), Owner: "bench", Lease: time.Minute, Now: now})
+	must(t, err)
+	digest := fmt.Sprintf("sha-256:%064d", 0)
+	x := upload.Examination{Digest: digest, Size: seen.Size, Rows: 20, Charset: "gb18030", Standard: "flu-2.6", PackedSize: 512, PackedDigest: digest}
+	ticket := upload.Ticket{Token: "a-token-of-thirty-two-characters", IssuedAt: now, Fate: upload.Answered}
+	for _, o := range []upload.Outcome{
+		upload.Settled(seen), upload.Validated(x), upload.Packed(), upload.Sent(ticket, ""),
+		upload.Decided(upload.Accepted, "", &upload.Receipt{}), upload.Retired(upload.InArchive, "archive/flu/flu_0.csv", ""),
+	} {
+		u, err = j.Record(ctx, u, o, now, true)
+		must(t, err)
+	}
+	return u
+}
