@@ -171,16 +171,34 @@ func (e Verdict) Valid() bool {
 
 // Defines values for ListFindingsParamsFormat.
 const (
-	Csv  ListFindingsParamsFormat = "csv"
-	JSON ListFindingsParamsFormat = "json"
+	ListFindingsParamsFormatCsv  ListFindingsParamsFormat = "csv"
+	ListFindingsParamsFormatJSON ListFindingsParamsFormat = "json"
 )
 
 // Valid indicates whether the value is a known member of the ListFindingsParamsFormat enum.
 func (e ListFindingsParamsFormat) Valid() bool {
 	switch e {
-	case Csv:
+	case ListFindingsParamsFormatCsv:
 		return true
-	case JSON:
+	case ListFindingsParamsFormatJSON:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ValidateFileParamsFormat.
+const (
+	ValidateFileParamsFormatCsv  ValidateFileParamsFormat = "csv"
+	ValidateFileParamsFormatJSON ValidateFileParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ValidateFileParamsFormat enum.
+func (e ValidateFileParamsFormat) Valid() bool {
+	switch e {
+	case ValidateFileParamsFormatCsv:
+		return true
+	case ValidateFileParamsFormatJSON:
 		return true
 	default:
 		return false
@@ -460,6 +478,17 @@ type Receipt struct {
 
 	// Status The server's own status, e.g. `4`.
 	Status string `json:"status"`
+}
+
+// RuleCount How often a rule was broken in a column.
+type RuleCount struct {
+	// Column Empty where it concerns the whole row or file.
+	Column string `json:"column"`
+	Count  int64  `json:"count"`
+	Rule   string `json:"rule"`
+
+	// Severity `fatal` the file cannot be read as what it claims to be · `error` a record breaks the standard · `warning` worth a look.
+	Severity Severity `json:"severity"`
 }
 
 // Severity `fatal` the file cannot be read as what it claims to be · `error` a record breaks the standard · `warning` worth a look.
@@ -767,6 +796,36 @@ type UploadList struct {
 	Next *Next `json:"next"`
 }
 
+// ValidationReport What the checks found in a file. No cell's value is in it.
+type ValidationReport struct {
+	Bytes int64 `json:"bytes"`
+
+	// Charset Example: gb18030
+	Charset string `json:"charset"`
+
+	// Counts All findings, by rule and column.
+	Counts []RuleCount `json:"counts"`
+	File   string      `json:"file"`
+
+	// Findings Findings by severity; all of them, also those not kept one by one.
+	Findings Tally `json:"findings"`
+
+	// Items The first findings in full.
+	Items []Finding `json:"items"`
+
+	// Kind Example: flu
+	Kind string `json:"kind"`
+
+	// Rows Data rows, the header excluded.
+	Rows        int64 `json:"rows"`
+	RowsInError int64 `json:"rows_in_error"`
+
+	// Standard Empty where the header fits none.
+	//
+	// Example: flu-2.6
+	Standard string `json:"standard"`
+}
+
 // Verdict How it ended: `accepted` all records stored · `partially_accepted` some · `rejected` none · `duplicate` the server had it already · `invalid` held
 // back by our own checks, never sent · `unresolved` no answer before the deadline.
 type Verdict string
@@ -893,6 +952,24 @@ type ListFindingsParams struct {
 
 // ListFindingsParamsFormat defines parameters for ListFindings.
 type ListFindingsParamsFormat string
+
+// ValidateFileParams defines parameters for ValidateFile.
+type ValidateFileParams struct {
+	// Filename The file's name; it says what kind of file it is.
+	Filename string `form:"filename" json:"filename"`
+
+	// Channel The channel it is for; without it, whichever takes such a name.
+	Channel *ChannelName `form:"channel,omitempty" json:"channel,omitempty"`
+
+	// Standard The interface standard; without it, the one that the header fits.
+	Standard *string `form:"standard,omitempty" json:"standard,omitempty"`
+
+	// Format The form of the answer.
+	Format *ValidateFileParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// ValidateFileParamsFormat defines parameters for ValidateFile.
+type ValidateFileParamsFormat string
 
 // TriggerUploadsJSONRequestBody defines body for TriggerUploads for application/json ContentType.
 type TriggerUploadsJSONRequestBody = TriggerRequest
@@ -1101,6 +1178,17 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /uploads/{id}/retry (the `RetryUpload` operationId).
 	RetryUpload(ctx context.Context, id UploadID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ValidateFileWithBody Check a file, keep nothing
+	//
+	// Checks the body as a file of that name would be checked, and answers with what was found. Nothing is kept or
+	// sent. A file with findings is an answer (200), not an error. The body is read as it comes, whatever `Content-Type`
+	// says; its limit is 512 MiB.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /validate (the `ValidateFile` operationId).
+	ValidateFileWithBody(ctx context.Context, params *ValidateFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetRoot Go to the status
@@ -1404,6 +1492,27 @@ func (c *Client) RestoreUpload(ctx context.Context, id UploadID, reqEditors ...R
 // Corresponds with POST /uploads/{id}/retry (the `RetryUpload` operationId).
 func (c *Client) RetryUpload(ctx context.Context, id UploadID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryUploadRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ValidateFileWithBody Check a file, keep nothing
+//
+// Checks the body as a file of that name would be checked, and answers with what was found. Nothing is kept or
+// sent. A file with findings is an answer (200), not an error. The body is read as it comes, whatever `Content-Type`
+// says; its limit is 512 MiB.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /validate (the `ValidateFile` operationId).
+func (c *Client) ValidateFileWithBody(ctx context.Context, params *ValidateFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewValidateFileRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2194,6 +2303,94 @@ func NewRetryUploadRequest(server string, id UploadID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewValidateFileRequestWithBody constructs an http.Request for the ValidateFile method, with any body, and a specified content type
+func NewValidateFileRequestWithBody(server string, params *ValidateFileParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/validate")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filename", params.Filename, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Channel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "channel", *params.Channel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Standard != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "standard", *params.Standard, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -2400,6 +2597,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /uploads/{id}/retry (the `RetryUpload` operationId).
 	RetryUploadWithResponse(ctx context.Context, id UploadID, reqEditors ...RequestEditorFn) (*RetryUploadResponse, error)
+
+	// ValidateFileWithBodyWithResponse Check a file, keep nothing
+	//
+	// Checks the body as a file of that name would be checked, and answers with what was found. Nothing is kept or
+	// sent. A file with findings is an answer (200), not an error. The body is read as it comes, whatever `Content-Type`
+	// says; its limit is 512 MiB.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /validate (the `ValidateFile` operationId).
+	ValidateFileWithBodyWithResponse(ctx context.Context, params *ValidateFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ValidateFileResponse, error)
 }
 
 // GetRootResponse303Headers the declared response headers of an HTTP 303 response for GetRoot
@@ -4121,6 +4329,124 @@ func (r RetryUploadResponse) ContentType() string {
 	return ""
 }
 
+// ValidateFileResponse401Headers the declared response headers of an HTTP 401 response for ValidateFile
+type ValidateFileResponse401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ValidateFileResponse429Headers the declared response headers of an HTTP 429 response for ValidateFile
+type ValidateFileResponse429Headers struct {
+	RetryAfter *int
+}
+
+type ValidateFileResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ValidationReport
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ValidateFileResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ValidateFileResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ValidateFileResponse) GetJSON200() *ValidationReport {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ValidateFileResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ValidateFileResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ValidateFileResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ValidateFileResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetRootWithResponse Go to the status
 //
 // Redirects to `/status`.
@@ -4390,6 +4716,23 @@ func (c *ClientWithResponses) RetryUploadWithResponse(ctx context.Context, id Up
 		return nil, err
 	}
 	return ParseRetryUploadResponse(rsp)
+}
+
+// ValidateFileWithBodyWithResponse Check a file, keep nothing
+//
+// Checks the body as a file of that name would be checked, and answers with what was found. Nothing is kept or
+// sent. A file with findings is an answer (200), not an error. The body is read as it comes, whatever `Content-Type`
+// says; its limit is 512 MiB.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /validate (the `ValidateFile` operationId).
+func (c *ClientWithResponses) ValidateFileWithBodyWithResponse(ctx context.Context, params *ValidateFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ValidateFileResponse, error) {
+	rsp, err := c.ValidateFileWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseValidateFileResponse(rsp)
 }
 
 // ParseGetRootResponse parses an HTTP response from a GetRootWithResponse call
@@ -5979,6 +6322,121 @@ func ParseRetryUploadResponse(rsp *http.Response) (*RetryUploadResponse, error) 
 	return response, nil
 }
 
+// ParseValidateFileResponse parses an HTTP response from a ValidateFileWithResponse call
+func ParseValidateFileResponse(rsp *http.Response) (*ValidateFileResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ValidateFileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ValidationReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ValidateFileResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ValidateFileResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetRoot Go to the status
@@ -6032,6 +6490,9 @@ type ServerInterface interface {
 	// RetryUpload Try again now
 	// (POST /uploads/{id}/retry)
 	RetryUpload(ctx echo.Context, id UploadID) error
+	// ValidateFile Check a file, keep nothing
+	// (POST /validate)
+	ValidateFile(ctx echo.Context, params ValidateFileParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -6383,6 +6844,45 @@ func (w *ServerInterfaceWrapper) RetryUpload(ctx echo.Context) error {
 	return err
 }
 
+// ValidateFile converts echo context to params.
+func (w *ServerInterfaceWrapper) ValidateFile(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ValidateFileParams
+	// ------------- Required query parameter "filename" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "filename", ctx.QueryParams(), &params.Filename, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filename: %s", err))
+	}
+
+	// ------------- Optional query parameter "channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channel", ctx.QueryParams(), &params.Channel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "standard" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "standard", ctx.QueryParams(), &params.Standard, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter standard: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ValidateFile(ctx, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -6434,6 +6934,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/status", wrapper.GetStatus, options.OperationMiddlewares["getStatus"]...)
 	router.GET(options.BaseURL+"/uploads", wrapper.ListUploads, options.OperationMiddlewares["listUploads"]...)
 	router.POST(options.BaseURL+"/uploads/trigger", wrapper.TriggerUploads, options.OperationMiddlewares["triggerUploads"]...)
+	router.POST(options.BaseURL+"/validate", wrapper.ValidateFile, options.OperationMiddlewares["validateFile"]...)
 	router.GET(options.BaseURL+"/uploads/:id", wrapper.GetUpload, options.OperationMiddlewares["getUpload"]...)
 	router.GET(options.BaseURL+"/uploads/:id/findings", wrapper.ListFindings, options.OperationMiddlewares["listFindings"]...)
 	router.POST(options.BaseURL+"/uploads/:id/retry", wrapper.RetryUpload, options.OperationMiddlewares["retryUpload"]...)
@@ -8930,6 +9431,199 @@ func (response RetryUpload503ApplicationProblemPlusJSONResponse) VisitRetryUploa
 	return err
 }
 
+type ValidateFileRequestObject struct {
+	Params ValidateFileParams
+	Body   io.Reader
+}
+
+type ValidateFileResponseObject interface {
+	VisitValidateFileResponse(w http.ResponseWriter) error
+}
+
+type ValidateFile200JSONResponse ValidationReport
+
+func (response ValidateFile200JSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ValidateFile200TextCsvResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ValidateFile400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile400ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile401ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile403ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile413ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile415ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile422ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile429ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile500ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile503ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetRoot Go to the status
@@ -8983,6 +9677,9 @@ type StrictServerInterface interface {
 	// RetryUpload Try again now
 	// (POST /uploads/{id}/retry)
 	RetryUpload(ctx context.Context, request RetryUploadRequestObject) (RetryUploadResponseObject, error)
+	// ValidateFile Check a file, keep nothing
+	// (POST /validate)
+	ValidateFile(ctx context.Context, request ValidateFileRequestObject) (ValidateFileResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -9429,6 +10126,33 @@ func (sh *strictHandler) RetryUpload(ctx echo.Context, id UploadID) error {
 		return err
 	} else if validResponse, ok := response.(RetryUploadResponseObject); ok {
 		return validResponse.VisitRetryUploadResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ValidateFile operation middleware
+func (sh *strictHandler) ValidateFile(ctx echo.Context, params ValidateFileParams) error {
+	var request ValidateFileRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ValidateFile(ctx.Request().Context(), request.(ValidateFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ValidateFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ValidateFileResponseObject); ok {
+		return validResponse.VisitValidateFileResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/httpapi"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -122,8 +123,42 @@ func (p *preview) check(ctx context.Context, name string) (validate.Report, erro
 	if err != nil {
 		return validate.Report{}, err
 	}
+	return p.read(ctx, channel, kind, f)
+}
+
+// previews checks files for the API.
+type previews struct{ a *App }
+
+var _ httpapi.Preview = previews{}
+
+// Preview implements httpapi.Preview.
+func (v previews) Preview(ctx context.Context, b httpapi.Body) (httpapi.Previewed, error) {
+	p := preview{library: v.a.standards, channel: b.Channel, options: validate.Options{Standard: b.Standard, Now: time.Now()}}
+	if _, ok := p.library.Standard(b.Standard); b.Standard != "" && !ok {
+		return httpapi.Previewed{}, fmt.Errorf("%w: there is no standard of that name; known are %v", httpapi.ErrUnfitting, standardIDs(p.library))
+	}
+	channel, kind, err := p.kind(b.Filename)
+	if err != nil {
+		return httpapi.Previewed{}, fmt.Errorf("%w: %w", httpapi.ErrUnfitting, err)
+	}
+	r, err := p.read(ctx, channel, kind, b)
+	if err != nil {
+		return httpapi.Previewed{}, err
+	}
+	shown := httpapi.Previewed{
+		Kind: r.Kind, Standard: r.Standard, Charset: r.Charset, Bytes: r.Bytes, Rows: r.Rows, RowsInError: r.RowsInError,
+		Tally: r.Tally, Findings: r.Findings,
+	}
+	for _, c := range r.Counts {
+		shown.Counts = append(shown.Counts, httpapi.Broken{Rule: c.Rule, Column: c.Column, Severity: c.Severity, Count: c.N})
+	}
+	return shown, nil
+}
+
+// read checks what r gives.
+func (p *preview) read(ctx context.Context, channel upload.Channel, kind upload.Kind, r io.Reader) (validate.Report, error) {
 	checker := validate.NewChecker(p.library, channel, kind, p.options)
-	if _, err := io.CopyBuffer(checker, stopping{ctx, f}, make([]byte, 256<<10)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{checker}, stopping{ctx, r}, make([]byte, 256<<10)); err != nil {
 		return validate.Report{}, err
 	}
 	return checker.Close(), nil

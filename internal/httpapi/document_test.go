@@ -110,7 +110,7 @@ func TestEveryProblemHasWordsInBothLanguages(t *testing.T) {
 	for _, name := range []string{
 		"bad-request", "unauthorized", "operator-token-not-configured", "operator-token-needed", "client-certificate-needed", "not-found",
 		"method-not-allowed", "not-possible-now", "payload-too-large", "unsupported-media-type", "unknown-channel", "too-many-requests",
-		"request-timeout", "internal-error", "unavailable", "not-ready", "not-live",
+		"unprocessable", "request-timeout", "internal-error", "unavailable", "not-ready", "not-live",
 	} {
 		if !phrase.Has("problem." + name) {
 			t.Errorf("problem %s has no words", name)

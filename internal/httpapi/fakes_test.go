@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -18,6 +19,22 @@ import (
 )
 
 var start = time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+
+// Preview finds one error in whatever it reads, and counts the bytes.
+func (w *world) Preview(_ context.Context, b Body) (Previewed, error) {
+	if b.Filename == "other.csv" {
+		return Previewed{}, fmt.Errorf("%w: nobody takes such a file", ErrUnfitting)
+	}
+	n, err := io.Copy(io.Discard, b)
+	if err != nil {
+		return Previewed{}, err
+	}
+	f := upload.Finding{Severity: upload.Error, Rule: "COL-REQUIRED", Row: 2, Column: "=P4"}
+	return Previewed{
+		Kind: "flu", Standard: "flu-2.6", Charset: "utf-8", Bytes: n, Rows: 1, RowsInError: 1, Tally: upload.Tally{Error: 1},
+		Findings: []upload.Finding{f}, Counts: []Broken{{f.Rule, f.Column, f.Severity, 1}},
+	}, nil
+}
 
 // The journal fits as it is.
 var (
@@ -306,7 +323,7 @@ func sampleUpload() upload.Upload {
 func (w *world) server(t testing.TB, change func(*Options)) *Server {
 	t.Helper()
 	o := Options{
-		Version: "1.2.3", StartedAt: start, Journal: w, Feed: w, Operator: w, Trigger: w, Channels: channels{w}, Health: w, Progress: w, Tokens: w,
+		Version: "1.2.3", StartedAt: start, Journal: w, Feed: w, Operator: w, Trigger: w, Channels: channels{w}, Health: w, Progress: w, Tokens: w, Preview: w,
 		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = rw.Write([]byte("hqms_up 1\n"))

@@ -25,7 +25,7 @@ func (h *handlers) ListFindings(ctx context.Context, r api.ListFindingsRequestOb
 	}
 	severities := each(or(r.Params.Severity, nil), func(s api.Severity) upload.Severity { return upload.Severity(s) })
 	f := journal.FindingFilter{Severities: severities}
-	if or(r.Params.Format, api.JSON) == api.Csv {
+	if or(r.Params.Format, api.ListFindingsParamsFormatJSON) == api.ListFindingsParamsFormatCsv {
 		return h.findingsCSV(ctx, u.ID, f)
 	}
 	limit := or(r.Params.Limit, defaultLimit)
@@ -70,18 +70,23 @@ func (h *handlers) findingsCSV(ctx context.Context, id upload.ID, f journal.Find
 	if err != nil {
 		return nil, err
 	}
+	return newCSVFile("findings-"+string(id)+".csv", each(found, viewFinding))
+}
+
+// newCSVFile makes the whole CSV of findings.
+func newCSVFile(name string, findings []api.Finding) (csvFile, error) {
 	b := bytes.NewBufferString("\ufeff") // Excel takes it for UTF-8 by this mark alone
 	w := csv.NewWriter(b)
 	w.UseCRLF = true
 	_ = w.Write([]string{"severity", "rule", "row", "column", "text_zh", "text_en"})
-	for _, one := range found {
-		_ = w.Write(csvRow(viewFinding(one)))
+	for _, f := range findings {
+		_ = w.Write(csvRow(f))
 	}
 	w.Flush()
 	if err := w.Error(); err != nil {
-		return nil, fmt.Errorf("write findings as csv: %w", err)
+		return csvFile{}, fmt.Errorf("write findings as csv: %w", err)
 	}
-	return csvFile{name: "findings-" + string(id) + ".csv", body: b.Bytes()}, nil
+	return csvFile{name: name, body: b.Bytes()}, nil
 }
 
 func csvRow(f api.Finding) []string {
@@ -115,7 +120,7 @@ func acceptCSV(next api.StrictHandlerFunc, _ string) api.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
 		r, ok := request.(api.ListFindingsRequestObject)
 		if ok && r.Params.Format == nil && prefersCSV(c.Request().Header.Get(echo.HeaderAccept)) {
-			r.Params.Format = orNil(api.Csv)
+			r.Params.Format = orNil(api.ListFindingsParamsFormatCsv)
 			request = r
 		}
 		return next(c, request)

@@ -1,14 +1,21 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
+)
+
+const (
+	streamLimit = 512 << 20        // bytes of a streamed body
+	streamTime  = 10 * time.Minute // for a streamed call
 )
 
 // recoverPanic makes a panic an internal error. What was thrown is shown only if
@@ -47,11 +54,17 @@ func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // limitBody refuses larger bodies: at once where the length is said, else when
-// the limit is passed.
-func limitBody(limit int64) echo.MiddlewareFunc {
+// the limit is passed. A streamed body may be larger, and take longer.
+func limitBody(ops operations, usual, streamed int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			req := c.Request()
+			req, limit := c.Request(), usual
+			if op, err := ops.find(c); err == nil && op.streamed {
+				limit = streamed
+				if err := moreTime(c); err != nil {
+					return err
+				}
+			}
 			if req.ContentLength > limit {
 				return echo.ErrStatusRequestEntityTooLarge
 			}
@@ -59,6 +72,16 @@ func limitBody(limit int64) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// moreTime gives a streamed call its own deadlines.
+func moreTime(c echo.Context) error {
+	until := time.Now().Add(streamTime)
+	control := http.NewResponseController(c.Response())
+	if err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("give a streamed call more time: %w", err)
+	}
+	return nil
 }
 
 // serveDocument answers with openapi.yaml.

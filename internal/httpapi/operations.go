@@ -18,6 +18,9 @@ type operation struct {
 	access access
 	route  *routers.Route
 	query  map[string]bool // names of its query parameters
+	// streamed: the handler reads the body as it comes; it is not checked
+	// against a schema, and has limits of its own.
+	streamed bool
 }
 
 // operations finds an operation by echo's route and then by method.
@@ -37,6 +40,7 @@ func newOperations(spec *openapi3.T) (operations, error) {
 				return nil, fmt.Errorf("%s %s: security is not said", method, path)
 			}
 			o := &operation{id: op.OperationID, access: accessOf(*op.Security), query: map[string]bool{}}
+			o.streamed, _ = op.Extensions["x-streamed"].(bool)
 			o.route = &routers.Route{Spec: spec, Path: path, PathItem: methods, Method: method, Operation: op}
 			for _, p := range slices.Concat(methods.Parameters, op.Parameters) {
 				if p.Value.In == openapi3.ParameterInQuery {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
@@ -14,6 +15,9 @@ import (
 var (
 	// ErrUnknownChannel: there is no such channel, or it is off.
 	ErrUnknownChannel = errors.New("unknown channel")
+	// ErrUnfitting: what is asked for does not fit together. Wrap it to say why:
+	// its text is shown to the client.
+	ErrUnfitting = errors.New("unfitting request")
 	// ErrNotPossible: not in the present state. Wrap it to say why: its text is
 	// shown to the client.
 	ErrNotPossible = errors.New("not possible in the present state")
@@ -67,6 +71,38 @@ type Looked struct {
 // Trigger looks into the watched directories. It fails with ErrUnknownChannel.
 type Trigger interface {
 	Trigger(ctx context.Context, l Look) ([]Looked, error)
+}
+
+// Body is a file to be checked, with what is known of it.
+type Body struct {
+	io.Reader
+	Filename string
+	Channel  upload.Channel // empty: whichever takes such a name
+	Standard string         // empty: by the header
+}
+
+// Preview checks a file and keeps nothing. A file that nobody takes, or a
+// standard that is not there, is ErrUnfitting; wrap it to say why.
+type Preview interface {
+	Preview(ctx context.Context, b Body) (Previewed, error)
+}
+
+// Previewed is what was found in a file; no cell's value is in it.
+type Previewed struct {
+	Kind              upload.Kind
+	Standard, Charset string
+	Bytes             int64
+	Rows, RowsInError int64
+	Tally             upload.Tally
+	Findings          []upload.Finding // the first ones
+	Counts            []Broken
+}
+
+// Broken says how often a rule was broken in a column.
+type Broken struct {
+	Rule, Column string
+	Severity     upload.Severity
+	Count        int64
 }
 
 // Backlog is what is not finished on a channel.

@@ -68,6 +68,8 @@ func problemOf(err error) *problem {
 		return &problem{status: http.StatusNotFound, name: "unknown-channel"}
 	case errors.Is(err, journal.ErrBadCursor):
 		return &problem{status: http.StatusBadRequest, name: "bad-request", misfits: []misfit{{"query", "cursor", "not a cursor of this list"}}}
+	case errors.Is(err, ErrUnfitting):
+		return &problem{status: http.StatusUnprocessableEntity, name: "unprocessable", detail: err.Error()}
 	case errors.Is(err, ErrNotPossible):
 		return &problem{status: http.StatusConflict, name: "not-possible-now", detail: err.Error()}
 	case errors.Is(err, upload.ErrIllegalTransition):

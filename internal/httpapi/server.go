@@ -30,6 +30,7 @@ type Options struct {
 	Progress Progress     // nil: nobody knows how far a sending has come
 	Metrics  http.Handler // nil: /metrics answers 404
 	Tokens   Tokens
+	Preview  Preview
 
 	// Middleware runs outermost, first one first.
 	Middleware []echo.MiddlewareFunc
@@ -87,7 +88,7 @@ type Server struct {
 // cannot be used.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	if o.Journal == nil || o.Feed == nil || o.Operator == nil || o.Trigger == nil || o.Channels == nil || o.Health == nil || o.Tokens == nil {
+	if o.Journal == nil || o.Feed == nil || o.Operator == nil || o.Trigger == nil || o.Channels == nil || o.Health == nil || o.Tokens == nil || o.Preview == nil {
 		return nil, errors.New("httpapi: an interface is missing in Options")
 	}
 	s := &Server{options: o, streams: &streams{
@@ -126,7 +127,7 @@ func (s *Server) build() error {
 		needCert: o.TLS != nil && o.TLS.ClientCA != "",
 	}
 	e.Use(o.Middleware...)
-	e.Use(nameRoute, recoverPanic, securityHeaders, gate.guard, limitBody(o.BodyLimit), newValidator(ops).check)
+	e.Use(nameRoute, recoverPanic, securityHeaders, gate.guard, limitBody(ops, o.BodyLimit, streamLimit), newValidator(ops).check)
 	h := &handlers{Options: o, streams: s.streams}
 	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV}))
 	e.GET("/openapi.yaml", serveDocument)

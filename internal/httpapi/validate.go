@@ -43,11 +43,15 @@ func (v *validator) check(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return &problem{status: http.StatusBadRequest, name: "bad-request", detail: "the query cannot be read"}
 		}
-		if err := readBody(req); err != nil {
-			return err
+		options := v.options
+		options.ExcludeRequestBody = op.streamed
+		if !op.streamed {
+			if err := readBody(req); err != nil {
+				return err
+			}
 		}
 		misfits := unknown(query, op.query)
-		in := &openapi3filter.RequestValidationInput{Request: req, PathParams: map[string]string{}, QueryParams: query, Route: op.route, Options: &v.options}
+		in := &openapi3filter.RequestValidationInput{Request: req, PathParams: map[string]string{}, QueryParams: query, Route: op.route, Options: &options}
 		for i, name := range c.ParamNames() {
 			in.PathParams[name] = c.ParamValues()[i]
 		}

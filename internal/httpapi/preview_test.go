@@ -1,0 +1,69 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func preview(query, body string) request {
+	return request{method: "POST", path: "/validate?" + query, body: body, token: viToken, header: map[string]string{"Content-Type": "text/csv"}}
+}
+
+func TestPreviewAnswersWithWhatWasFound(t *testing.T) {
+	t.Parallel()
+	s := newWorld().server(t, nil)
+	a := call(t, s, preview("filename=flu_1.csv", "P4\r\n\r\n"))
+	got := a.json(t)
+	items, _ := got["items"].([]any)
+	if a.status != http.StatusOK || got["file"] != "flu_1.csv" || got["bytes"] != 6.0 || len(items) != 1 {
+		t.Fatalf("%d %v", a.status, got)
+	}
+	item, _ := items[0].(map[string]any)
+	words, _ := item["text"].(map[string]any)
+	if words["zh"] == "" || words["en"] == "" || item["rule"] != "COL-REQUIRED" {
+		t.Errorf("finding without words: %v", item)
+	}
+}
+
+func TestPreviewAsCSVHoldsNoFormula(t *testing.T) {
+	t.Parallel()
+	a := call(t, newWorld().server(t, nil), preview("filename=flu_1.csv&format=csv", "P4\r\n"))
+	if a.status != http.StatusOK || !strings.HasPrefix(string(a.body), "\ufeff") || !strings.Contains(string(a.body), ",'=P4,") {
+		t.Errorf("%d %q", a.status, a.body)
+	}
+}
+
+func TestPreviewTakesMoreThanOtherCallsButNotEverything(t *testing.T) {
+	t.Parallel()
+	s := newWorld().server(t, func(o *Options) { o.BodyLimit = 10 })
+	if a := call(t, s, preview("filename=flu_1.csv", strings.Repeat("x", 1<<20))); a.status != http.StatusOK {
+		t.Errorf("1 MiB: %d %s", a.status, a.body)
+	}
+	req := preview("filename=flu_1.csv", "x").build()
+	req.ContentLength = streamLimit + 1
+	rec := httptest.NewRecorder()
+	s.Handler().ServeHTTP(rec, req)
+	if a := rec; a.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("said to be too long: %d", a.Code)
+	}
+}
+
+func TestPreviewOfWhatNobodyTakesIsUnprocessable(t *testing.T) {
+	t.Parallel()
+	s := newWorld().server(t, nil)
+	for name, c := range map[string]struct {
+		request
+		status int
+	}{
+		"no kind of file":  {preview("filename=other.csv", "x"), http.StatusUnprocessableEntity},
+		"no name":          {preview("", "x"), http.StatusBadRequest},
+		"an empty file":    {preview("filename=flu_1.csv", ""), http.StatusOK},
+		"as curl sends it": {request{method: "POST", path: "/validate?filename=flu_1.csv", body: "x", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}, http.StatusOK},
+	} {
+		if a := call(t, s, c.request); a.status != c.status {
+			t.Errorf("%s: %d, want %d: %s", name, a.status, c.status, a.body)
+		}
+	}
+}
