@@ -125,10 +125,10 @@ func TestCheckerTellsTheCharset(t *testing.T) {
 		"UTF-8":                 {good, CharsetUTF8},
 		"GB18030":               {gb(t, good), CharsetGB18030},
 		"GB18030 that begins like UTF-8": {
-			lisHeader + strings.ReplaceAll(lis(1), "甲型流感病毒抗原阳性", "\xc1\xaa") +
-				strings.Repeat(strings.ReplaceAll(lis(1), "甲型流感病毒抗原阳性", "x"), 1000) + gb(t, lis(2)), CharsetGB18030,
+			lisHeader + strings.ReplaceAll(lis(1), "甲型流感病毒抗原阳性", "\xc4\xaa") +
+				strings.Repeat(strings.ReplaceAll(lis(1), "甲型流感病毒抗原阳性", "x"), 2000) + gb(t, lis(2)), CharsetGB18030,
 		},
-		"UTF-8 with one damaged character": {lisHeader + lis(20) + strings.Replace(lis(1), "阳", "\xe9\x98", 1), CharsetUTF8},
+		"UTF-8 with one damaged character": {strings.ReplaceAll(lisHeader+lis(20)+strings.Replace(lis(1), "阳", "\xe9", 1), "性", "感"), CharsetUTF8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,13 +143,15 @@ func TestCheckerRefuses(t *testing.T) {
 	t.Parallel()
 	good := lisHeader + lis(2)
 	for name, tc := range map[string]struct{ text, want string }{
-		"nothing at all":           {"", "0  FILE-EMPTY\n"},
-		"a byte order mark alone":  {"\ufeff", "0  FILE-EMPTY\n"},
-		"blank lines alone":        {"\n\n\n", "1  FILE-EMPTY\n"},
-		"no columns":               {",,,\n", "1  FILE-EMPTY\n"},
-		"a header alone":           {lisHeader, "0  FILE-NO-ROWS\n"},
-		"another file's header":    {"a,b,c\n1,2,3\n", "1  HDR-UNKNOWN\n"},
-		"data with a code in it":   {"Z1000001,P7501,2024-03-02,张三,x,y,z,w,v\n", "1  HDR-UNKNOWN\n"},
+		"nothing at all":          {"", "0  FILE-EMPTY\n"},
+		"a byte order mark alone": {"\ufeff", "0  FILE-EMPTY\n"},
+		"blank lines alone":       {"\n\n\n", "1  FILE-EMPTY\n"},
+		"no columns":              {",,,\n", "1  FILE-EMPTY\n"},
+		"a header alone":          {lisHeader, "0  FILE-NO-ROWS\n"},
+		"another file's header":   {"a,b,c\n1,2,3\n", "1  HDR-UNKNOWN\n"},
+		"data with a code in it":  {"Z1000001,P7501,2024-03-02,张三,x,y,z,w,v\n", "1  HDR-UNKNOWN\n"},
+		"hardly a header": {"P7501,P7502,P7506,ZHANG3,A1,B2,C3,D4\n", "1 #4 HDR-EXTRA\n1 #5 HDR-EXTRA\n1 #6 HDR-EXTRA\n1 #7 HDR-EXTRA\n1 #8 HDR-EXTRA\n" +
+			"1 P8000 HDR-MISSING\n1 P8001 HDR-MISSING\n1 P8002 HDR-MISSING\n1 P8003 HDR-MISSING\n1 P8004 HDR-MISSING\n0  FILE-NO-ROWS\n"},
 		"names that are no codes":  {"P7501,P7502,P7506,P8000,P8001,P8002,P8003,P8004,P8005,Zhang San,13800138000\n", "1 #10 HDR-EXTRA\n1 #11 HDR-EXTRA\n0  FILE-NO-ROWS\n"},
 		"data instead of a header": {lis(2), "1  HDR-UNKNOWN\n"},
 		"a spreadsheet":            {"PK\x03\x04\x00\x00", "0  FILE-BINARY\n"},
@@ -327,5 +329,13 @@ func TestTheCodingVersionChoosesTheMountedList(t *testing.T) {
 		if got := lines(c.Close()); got != want {
 			t.Errorf("%q: %s", version, got)
 		}
+	}
+}
+
+func TestNoRowIsRightInAFileThatIsWrongAsAWhole(t *testing.T) {
+	t.Parallel()
+	r := run(t, "lis", strings.ReplaceAll(strings.ReplaceAll(lisHeader+lis(3), ",P8001", ""), ",1,2024", ",2024"), 100)
+	if r.Rows != 3 || r.RowsInError != 3 {
+		t.Errorf("%d of %d rows in error", r.RowsInError, r.Rows)
 	}
 }

@@ -21,11 +21,12 @@ import (
 type fakePacker struct {
 	beginErr, writeErr, finishErr error
 	bytes                         strings.Builder
-	finished, aborted             int
+	begun, finished, aborted      int
 	onWrite                       func()
 }
 
 func (p *fakePacker) Begin(context.Context, upload.Upload) (Packing, error) {
+	p.begun++
 	if p.beginErr != nil {
 		return nil, p.beginErr
 	}
@@ -198,8 +199,79 @@ func TestStageGivesUpAContentThatIsNoLongerThere(t *testing.T) {
 				if s.packer.finished != 0 {
 					t.Error("a packed copy was finished")
 				}
+				if when == "before the read" && s.packer.begun != 0 {
+					t.Error("a content that is not there was read")
+				}
 			})
 		}
+	}
+}
+
+// shifty is a source that is another file from some look on, and says so in
+// one way only.
+type shifty struct {
+	Source
+	byName, byHandle bool
+}
+
+func (s shifty) Look(name string) (upload.Identity, error) {
+	id, err := s.Source.Look(name)
+	if s.byName {
+		id.ChangeTime++
+	}
+	return id, err
+}
+
+func (s shifty) OpenRead(name string) (File, error) {
+	f, err := s.Source.OpenRead(name)
+	return &shiftyFile{File: f, shifts: s.byHandle}, err
+}
+
+type shiftyFile struct {
+	File
+	shifts bool
+	asked  int
+}
+
+func (f *shiftyFile) Identity() (upload.Identity, error) {
+	id, err := f.File.Identity()
+	if f.asked++; f.asked > 1 && f.shifts {
+		id.ModTime++
+	}
+	return id, err
+}
+
+func TestStageLooksAtNameAndHandleAfterTheRead(t *testing.T) {
+	t.Parallel()
+	for _, by := range []shifty{{byName: true}, {byHandle: true}} {
+		s := newScene(t, lisHeader+lis(2), upload.Error)
+		by.Source = DirSource{s.dir}
+		s.stage.o.Sources = map[upload.Channel]Source{upload.Flu: by}
+		if u := s.run(t); u.State != upload.StateSuperseded || s.packer.finished != 0 {
+			t.Errorf("by name %v, by handle %v: state %s", by.byName, by.byHandle, u.State)
+		}
+	}
+}
+
+func TestStageDoesNotFollowAFileThatGrowsForEver(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, lisHeader+lis(2000), upload.Error)
+	f, err := os.OpenFile(s.path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	writes := 0
+	s.packer.onWrite = func() {
+		if writes++; writes < 100 {
+			_, _ = f.WriteString(lis(2000))
+		}
+	}
+	if u := s.run(t); u.State != upload.StateSuperseded {
+		t.Errorf("state %s", u.State)
+	}
+	if int64(s.packer.bytes.Len()) > s.u.Source.Size {
+		t.Errorf("%d bytes were packed of %d that settled", s.packer.bytes.Len(), s.u.Source.Size)
 	}
 }
 
