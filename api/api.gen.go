@@ -225,6 +225,9 @@ type Channel struct {
 	// Detail The reason's particulars.
 	Detail *string `json:"detail"`
 
+	// Directory The watched directory as of the last look.
+	Directory Directory `json:"directory"`
+
 	// LastAccepted The same by kind.
 	LastAccepted   map[string]time.Time `json:"last_accepted"`
 	LastAcceptedAt *time.Time           `json:"last_accepted_at"`
@@ -276,7 +279,7 @@ type Channel struct {
 	// Example: events
 	Watching *string `json:"watching"`
 
-	// WriterProbe Whether the file system lets us see that a file is still open for writing: `works` or `cannot_tell`; null while not tried.
+	// WriterProbe Whether the file system lets us see that a file is still open for writing: `works` or `cannot_say` (see `probe_doubt`); null while not tried.
 	//
 	// Example: works
 	WriterProbe *string `json:"writer_probe"`
@@ -292,6 +295,38 @@ type ChannelList struct {
 
 // ChannelName Example: flu
 type ChannelName = string
+
+// Directory The watched directory as of the last look.
+type Directory struct {
+	// FileSystem Empty while not known.
+	//
+	// Example: ext4
+	FileSystem string `json:"file_system"`
+
+	// Ignored Temporary and hidden names, markers.
+	Ignored    int        `json:"ignored"`
+	LastScanAt *time.Time `json:"last_scan_at"`
+
+	// Network Other machines may write to it without our hearing of it; files are found by the rescan.
+	Network bool `json:"network"`
+	NotOurs int  `json:"not_ours"`
+	Ours    int  `json:"ours"`
+
+	// Overflows Times that events were lost; each led to a rescan.
+	Overflows int `json:"overflows"`
+
+	// ProbeDoubt Why it cannot be seen whether a file is still open for writing: `not_owner` (run as the files' owner or add CAP_LEASE), `file_system`, `no_leases`, `moved`.
+	ProbeDoubt  *string `json:"probe_doubt"`
+	ScanSeconds float64 `json:"scan_seconds"`
+
+	// SelfTest Whether events arrive, tried with a file of our own at start and daily: `ok`, `no_events`, `read_only`, `pending`, `not_made`.
+	//
+	// Example: ok
+	SelfTest string `json:"self_test"`
+
+	// Unfit What cannot be taken, the first ones.
+	Unfit []Unfit `json:"unfit"`
+}
 
 // Event One change of one upload.
 type Event struct {
@@ -599,6 +634,18 @@ type TriggerResult struct {
 
 	// Next The `cursor` of the next page; null where this was the last.
 	Next *Next `json:"next"`
+}
+
+// Unfit Something in the watched directory that cannot be taken.
+type Unfit struct {
+	// Name What cannot be printed is escaped.
+	Name string `json:"name"`
+
+	// Reason Why something is where it is, out of a closed set that may grow with new versions. `reason_text` says it in words.
+	//
+	// Example: server_unreachable
+	Reason     Reason `json:"reason"`
+	ReasonText *Text  `json:"reason_text"`
 }
 
 // Upload The journey of one content of one file.

@@ -8,6 +8,7 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/channel"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/httpapi"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/settle"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/telemetry"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/transmit/probe"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -44,7 +45,8 @@ func (s shown) view(l *line, backlog []journal.Backlog, accepted []journal.Accep
 	settling, _ := s.a.stages.settle.Status(l.Name)
 	v := httpapi.Channel{
 		Name: l.Name, ServerURL: l.ServerURL.String(), Protocol: l.Protocol, WatchDir: l.WatchDir,
-		SettleMode: string(settling.Mode), WriterProbe: string(settling.Probe), LeftAlone: int64(seen.NotOurs),
+		SettleMode: string(settling.Mode), WriterProbe: probed(settling.Probe), LeftAlone: int64(seen.NotOurs),
+		Directory: directoryOf(seen, settling),
 		ServerMessage: standing.ServerMessage, PausedBy: standing.PausedBy, Since: since(standing),
 		NextProbeAt: standing.NextProbeAt, LastAccepted: map[upload.Kind]time.Time{},
 		Backlog: httpapi.Backlog{States: map[upload.State]int64{}},
@@ -78,6 +80,27 @@ func stateOf(standing channel.Status, seen watch.Status) (state string, r upload
 	return string(standing.State), standing.Reason, standing.Detail
 }
 
+// directoryOf is the watched directory as the watch and the writer probe see it.
+func directoryOf(seen watch.Status, settling settle.Status) httpapi.Directory {
+	d := httpapi.Directory{
+		FileSystem: seen.FileSystem, Network: seen.Network, SelfTest: string(seen.SelfTest), ProbeDoubt: string(settling.Doubt),
+		Overflows: seen.Overflows, Ours: seen.Ours, Ignored: seen.Ignored, NotOurs: seen.NotOurs,
+		LastScan: seen.LastScan, LastScanTook: seen.LastScanTook,
+	}
+	for _, u := range seen.UnfitFiles {
+		d.Unfit = append(d.Unfit, httpapi.Unfit(u))
+	}
+	return d
+}
+
+// probed is empty while nothing was.
+func probed(p settle.ProbeState) string {
+	if p == settle.Untried {
+		return ""
+	}
+	return string(p)
+}
+
 // since is when the shown state began, as far as it is known.
 func since(s channel.Status) time.Time {
 	switch s.State {
@@ -97,7 +120,7 @@ func watching(seen watch.Status) string {
 	switch {
 	case seen.Reason != "":
 		return ""
-	case seen.Events == watch.EventsOff || seen.SelfTest == watch.TestNoEvents:
+	case seen.Events != watch.EventsOn || seen.SelfTest == watch.TestNoEvents:
 		return "rescans"
 	default:
 		return "events"

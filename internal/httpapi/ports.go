@@ -128,11 +128,31 @@ type Channel struct {
 	Protocol      string
 	WatchDir      string
 	SettleMode    string
-	WriterProbe   string // works, cannot_tell; empty: not tried
+	WriterProbe   string // works, cannot_say; empty: not tried
 	Watching      string // events, rescans; empty: the directory is not there
 	LeftAlone     int64  // files that are not ours
+	Directory     Directory
 	Backlog       Backlog
 	LastAccepted  map[upload.Kind]time.Time
+}
+
+// Directory is a watched directory as of the last look.
+type Directory struct {
+	FileSystem             string
+	Network                bool
+	SelfTest               string
+	ProbeDoubt             string // empty: none
+	Overflows              int
+	Ours, Ignored, NotOurs int
+	Unfit                  []Unfit // the first ones
+	LastScan               time.Time
+	LastScanTook           time.Duration
+}
+
+// Unfit is something that cannot be taken, and why.
+type Unfit struct {
+	Name   string // fit to be shown
+	Reason upload.Reason
 }
 
 // Step is one thing a connection test tried.

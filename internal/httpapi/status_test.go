@@ -25,7 +25,12 @@ func TestStatusShowsProgramAndChannels(t *testing.T) {
 			"remedy": {"zh": "请更正账号和密码，然后执行连接测试", "en": "correct account and password and then run the connection test"},
 			"detail": "d", "server_message": "密码错误", "paused_by": null, "since": "2026-11-22T08:00:00Z", "next_probe_at": "2026-11-22T08:00:00Z",
 			"server_url": "https://flu.example/base/", "protocol": "hqms", "watch_dir": "/data/flu", "settle_mode": "auto", "writer_probe": "works",
-			"watching": "events", "left_alone": 3, "backlog": {"files": 2, "bytes": 10, "oldest_seconds": 90, "states": {"packed": 2}},
+			"watching": "events", "left_alone": 3,
+			"directory": {"file_system": "ext4", "network": false, "self_test": "ok", "probe_doubt": "not_owner", "overflows": 1, "ours": 2,
+				"ignored": 1, "not_ours": 3, "last_scan_at": "2026-11-22T08:00:00Z", "scan_seconds": 0.25,
+				"unfit": [{"name": "flu_x.csv", "reason": "not_a_regular_file", "reason_text": {
+					"zh": "不是普通文件（目录、管道、链接等）", "en": "not a regular file (a directory a pipe or a link)"}}]},
+			"backlog": {"files": 2, "bytes": 10, "oldest_seconds": 90, "states": {"packed": 2}},
 			"last_accepted_at": "2026-11-22T09:00:00Z", "last_accepted": {"flu": "2026-11-22T08:00:00Z", "lis": "2026-11-22T09:00:00Z"}}]
 	}`
 	if d := cmp.Diff(parse(t, want), call(t, s, request{path: "/status"}).json(t)); d != "" {

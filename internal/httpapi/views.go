@@ -113,7 +113,7 @@ func viewChannel(c Channel) api.Channel {
 		Name: string(c.Name), State: c.State, Reason: orNil(string(c.Reason)), ReasonText: reasonText(c.Reason), Remedy: remedyText(c.Reason),
 		Detail: orNil(c.Detail), ServerMessage: orNil(c.ServerMessage), PausedBy: orNil(c.PausedBy), Since: orNil(c.Since), NextProbeAt: orNil(c.NextProbeAt),
 		ServerURL: bareURL(c.ServerURL), Protocol: c.Protocol, WatchDir: c.WatchDir, SettleMode: c.SettleMode,
-		WriterProbe: orNil(c.WriterProbe), Watching: orNil(c.Watching), LeftAlone: c.LeftAlone,
+		WriterProbe: orNil(c.WriterProbe), Watching: orNil(c.Watching), LeftAlone: c.LeftAlone, Directory: viewDirectory(c.Directory),
 		Backlog:      api.Backlog{Files: c.Backlog.Files, Bytes: c.Backlog.Bytes, OldestSeconds: c.Backlog.Oldest.Seconds(), States: map[string]int64{}},
 		LastAccepted: map[string]time.Time{},
 	}
@@ -169,4 +169,14 @@ func each[T, V any](all []T, view func(T) V) []V {
 		v = append(v, view(one))
 	}
 	return v
+}
+
+func viewDirectory(d Directory) api.Directory {
+	return api.Directory{
+		FileSystem: d.FileSystem, Network: d.Network, SelfTest: d.SelfTest, ProbeDoubt: orNil(d.ProbeDoubt), Overflows: d.Overflows,
+		Ours: d.Ours, Ignored: d.Ignored, NotOurs: d.NotOurs, LastScanAt: orNil(d.LastScan), ScanSeconds: d.LastScanTook.Seconds(),
+		Unfit: each(d.Unfit, func(u Unfit) api.Unfit {
+			return api.Unfit{Name: u.Name, Reason: string(u.Reason), ReasonText: reasonText(u.Reason)}
+		}),
+	}
 }
