@@ -56,6 +56,12 @@ func newLoader() *loader { return &loader{standards: map[string]*Standard{}} }
 
 // readAll reads every <standard>/<file>.csv of fsys, in order of names.
 func (l *loader) readAll(fsys fs.FS) error {
+	if _, err := fs.Stat(fsys, "."); err != nil {
+		return fmt.Errorf("folder of standards: %w", err)
+	}
+	if loose, err := fs.Glob(fsys, "*.csv"); err != nil || len(loose) > 0 {
+		return fmt.Errorf("%w: %s must lie in a folder named after its standard", errFormat, strings.Join(loose, ", "))
+	}
 	names, err := fs.Glob(fsys, "*/*.csv")
 	if err != nil {
 		return err

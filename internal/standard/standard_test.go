@@ -273,6 +273,16 @@ func TestABrokenFileIsRefusedWithFileLineAndReason(t *testing.T) {
 	}
 }
 
+func TestAFolderThatIsNotThereOrHoldsLooseFilesIsRefused(t *testing.T) {
+	t.Parallel()
+	if _, err := Load(os.DirFS(filepath.Join(t.TempDir(), "none"))); err == nil {
+		t.Error("a missing folder was taken for an empty one")
+	}
+	if _, err := load(t, map[string]string{"mea.csv": measles}); err == nil || !strings.Contains(err.Error(), "mea.csv must lie in a folder") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestBasesInARingEnd(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, map[string]string{

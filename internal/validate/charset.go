@@ -38,6 +38,9 @@ func (c *charset) take(p []byte, eof bool) []byte {
 		if rest, ok := bytes.CutPrefix(p, []byte("\xef\xbb\xbf")); ok {
 			c.name, p = CharsetUTF8, rest
 		}
+		if rest, ok := bytes.CutPrefix(p, []byte("\x84\x31\x95\x33")); ok {
+			c.name, p = CharsetGB18030, rest
+		}
 	}
 	if c.name != "" || (len(c.held) == 0 && isASCII(p)) {
 		return p

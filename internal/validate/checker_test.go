@@ -78,22 +78,23 @@ func TestCheckerAcceptsWhatTheFieldWrites(t *testing.T) {
 	t.Parallel()
 	good := lisHeader + lis(2)
 	for name, text := range map[string]string{
-		"UTF-8":                        good,
-		"UTF-8 with a byte order mark": "\ufeff" + good,
-		"GB18030":                      gb(t, good),
-		"CR LF":                        strings.ReplaceAll(good, "\n", "\r\n"),
-		"no final newline":             strings.TrimSuffix(good, "\n"),
-		"lower-case header":            strings.ToLower(lisHeader) + lis(2),
-		"a TAB before every value":     "\t" + strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(good), ",", ",\t"), "\n", "\n\t"),
-		"an empty field at the end":    lisHeader + strings.ReplaceAll(lis(2), "\n", ",\n"),
-		"the same in the header":       strings.ReplaceAll(good, "\n", ",\n"),
-		"an index column":              "," + lisHeader + "0," + strings.Replace(lis(2), "\n03", "\n1,03", 1),
-		"blank lines":                  lisHeader + "\n" + strings.ReplaceAll(lis(2), "\n", "\n\r\n"),
-		"ideographic spaces":           gb(t, strings.ReplaceAll(good, "甲型流感病毒抗原阳性", "　甲型　")),
-		"no-break spaces":              strings.ReplaceAll(good, "A100", "\u00a0A100\u00a0"),
-		"other column order":           reorder(good),
-		"stray quotes":                 strings.ReplaceAll(good, "抗原阳性", `抗"原"阳性`),
-		"a quoted line break":          strings.ReplaceAll(good, "甲型流感病毒抗原阳性", "\"甲型\n流感,\"\"病毒\"\"\""),
+		"UTF-8":                          good,
+		"UTF-8 with a byte order mark":   "\ufeff" + good,
+		"GB18030":                        gb(t, good),
+		"GB18030 with a byte order mark": gb(t, "\ufeff"+good),
+		"CR LF":                          strings.ReplaceAll(good, "\n", "\r\n"),
+		"no final newline":               strings.TrimSuffix(good, "\n"),
+		"lower-case header":              strings.ToLower(lisHeader) + lis(2),
+		"a TAB before every value":       "\t" + strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(good), ",", ",\t"), "\n", "\n\t"),
+		"an empty field at the end":      lisHeader + strings.ReplaceAll(lis(2), "\n", ",\n"),
+		"the same in the header":         strings.ReplaceAll(good, "\n", ",\n"),
+		"an index column":                "," + lisHeader + "0," + strings.Replace(lis(2), "\n03", "\n1,03", 1),
+		"blank lines":                    lisHeader + "\n" + strings.ReplaceAll(lis(2), "\n", "\n\r\n"),
+		"ideographic spaces":             gb(t, strings.ReplaceAll(good, "甲型流感病毒抗原阳性", "　甲型　")),
+		"no-break spaces":                strings.ReplaceAll(good, "A100", "\u00a0A100\u00a0"),
+		"other column order":             reorder(good),
+		"stray quotes":                   strings.ReplaceAll(good, "抗原阳性", `抗"原"阳性`),
+		"a quoted line break":            strings.ReplaceAll(good, "甲型流感病毒抗原阳性", "\"甲型\n流感,\"\"病毒\"\"\""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -337,5 +338,49 @@ func TestNoRowIsRightInAFileThatIsWrongAsAWhole(t *testing.T) {
 	r := run(t, "lis", strings.ReplaceAll(strings.ReplaceAll(lisHeader+lis(3), ",P8001", ""), ",1,2024", ",2024"), 100)
 	if r.Rows != 3 || r.RowsInError != 3 {
 		t.Errorf("%d of %d rows in error", r.RowsInError, r.Rows)
+	}
+}
+
+func FuzzColumn(f *testing.F) {
+	lib := library(f)
+	var all []*standard.Layout
+	for _, l := range lib.Layouts("", "") {
+		all = append(all, l)
+	}
+	f.Add(0, 8, []byte("2005-03-07"))
+	f.Add(6, 16, []byte("\xa3\xb1\"\"1.1E+17"))
+	f.Fuzz(func(t *testing.T, which, column int, v []byte) {
+		l := all[uint(which)%uint(len(all))]
+		code := l.Columns[uint(column)%uint(len(l.Columns))].Code
+		c := NewChecker(lib, l.Channels[0], l.Kind, Options{Now: noon, Standard: l.Standard})
+		_, _ = c.Write(fmt.Appendf(nil, "%s,P7501\n%s,01\n", code, v))
+		for _, found := range c.Close().Findings {
+			if len(v) > 4 && len(v) < 200 && strings.Contains(fmt.Sprint(found.Params["shape"]), string(v)) && bytes.ContainsAny(v, "0123456789abc") && !bytes.Contains(v, []byte("9")) {
+				t.Errorf("%v shows the value", found)
+			}
+		}
+	})
+}
+
+// Every cell of every kind holds a marker that must not get out.
+func TestNoFindingHoldsAValue(t *testing.T) {
+	t.Parallel()
+	lib := library(t)
+	for _, l := range lib.Layouts("", "") {
+		for _, marker := range []string{"MARKER7", "记号MARKER", "7MARKER", "MARKER-7-8"} {
+			var header, row []string
+			for _, col := range l.Columns {
+				header, row = append(header, col.Code), append(row, marker)
+			}
+			text := strings.Join(header, ",") + "\n" + strings.Join(row, ",") + "\n" + strings.Join(row[1:], ",") + "\n\"" + strings.Join(row, ",") + "\n"
+			for _, whole := range []string{text, strings.Join(row, ",") + "\n" + text, strings.Join(row, ",") + "," + text} {
+				c := NewChecker(lib, l.Channels[0], l.Kind, Options{Now: noon, Standard: l.Standard})
+				_, _ = c.Write([]byte(whole))
+				r := c.Close()
+				if len(r.Findings) == 0 || strings.Contains(fmt.Sprint(r), "MARKER") {
+					t.Fatalf("%s %s: %d findings: %v", l.Standard, l.Kind, len(r.Findings), r.Findings)
+				}
+			}
+		}
 	}
 }

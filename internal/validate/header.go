@@ -108,7 +108,7 @@ func (c *Checker) columns(names []string) {
 	c.plan = newPlan(c.layout, c.led.book, c.opts, len(names))
 	c.plan.findHaves(c.lib, c.kind)
 	seen := make([]bool, len(c.layout.Columns))
-	trusted := 2*c.known(c.layout, names) >= len(names)
+	trusted := 4*c.known(c.layout, names) >= 3*len(names)
 	for i, name := range names {
 		at, ok := c.layout.Column(name)
 		switch {
