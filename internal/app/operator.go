@@ -34,6 +34,8 @@ func (o operator) Retry(ctx context.Context, id upload.ID) (upload.Upload, error
 	switch {
 	case u.State.Open() && !u.NextAttemptAt.After(now):
 		return u, nil // it is due, or being worked on: taking it away would only delay it
+	case u.Verdict == upload.Unresolved && u.Place == upload.InQuarantine:
+		return o.Restore(ctx, id) // it comes back as an upload that takes over the ticket, and asks before it sends
 	case u.Verdict == upload.Unresolved:
 		u, err = o.act(ctx, u, upload.AskedAgain())
 	default:
