@@ -46,7 +46,7 @@ func (s shown) view(l *line, backlog []journal.Backlog, accepted []journal.Accep
 	v := httpapi.Channel{
 		Name: l.Name, ServerURL: l.ServerURL.String(), Protocol: l.Protocol, WatchDir: l.WatchDir,
 		SettleMode: string(settling.Mode), WriterProbe: probed(settling.Probe), LeftAlone: int64(seen.NotOurs),
-		Directory: directoryOf(seen, settling),
+		Directory:     directoryOf(seen, settling),
 		ServerMessage: standing.ServerMessage, PausedBy: standing.PausedBy, Since: since(standing),
 		NextProbeAt: standing.NextProbeAt, LastAccepted: map[upload.Kind]time.Time{},
 		Backlog: httpapi.Backlog{States: map[upload.State]int64{}},

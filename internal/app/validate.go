@@ -28,6 +28,7 @@ type preview struct {
 	blockOn upload.Severity // empty: never
 	langs   []phrase.Lang
 	out     io.Writer
+	err     io.Writer
 }
 
 // runValidate checks files and sends nothing. It exits with 0 when no finding
@@ -41,30 +42,39 @@ func runValidate(ctx context.Context, c Call, args []string) int {
 		fmt.Fprintf(c.Stderr, "validate: %v\n", err)
 		return exitUsage
 	}
+	names, reports := p.checkAll(ctx, files)
 	code := exitOK
-	var reports []validate.Report
-	for _, name := range files {
-		r, err := p.check(ctx, name)
-		if err != nil {
-			fmt.Fprintf(c.Stderr, "%s: 无法读取 / cannot be read: %v\n", name, err)
-			code = exitFailed
-			continue
-		}
+	if len(names) < len(files) {
+		code = exitFailed
+	}
+	for _, r := range reports {
 		if validate.Blocks(r.Tally, p.blockOn) {
 			code = exitFailed
 		}
-		if p.format == "csv" {
-			reports = append(reports, r)
-		} else if err := p.print(name, r); err != nil {
-			return exitFailed
-		}
 	}
-	if p.format == "csv" {
-		if err := report.WriteCSV(c.Stdout, files[:len(reports)], reports); err != nil {
-			return exitFailed
-		}
+	if err := p.print(names, reports); err != nil {
+		return exitFailed
 	}
 	return code
+}
+
+// checkAll checks files as one batch: rows that refer to rows of another file
+// are looked for there. Files that cannot be read are said so and left out.
+func (p *preview) checkAll(ctx context.Context, files []string) (names []string, reports []validate.Report) {
+	batch := validate.NewBatch(0)
+	for _, name := range files {
+		r, err := p.check(ctx, name, batch)
+		if err != nil {
+			fmt.Fprintf(p.err, "%s: 无法读取 / cannot be read: %v\n", name, err)
+			continue
+		}
+		names, reports = append(names, name), append(reports, r)
+	}
+	missing := batch.Missing()
+	for i, name := range names {
+		reports[i].Join(missing[name], 0)
+	}
+	return names, reports
 }
 
 func parsePreview(c Call, args []string) (*preview, []string, error) {
@@ -79,7 +89,7 @@ func parsePreview(c Call, args []string) (*preview, []string, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, nil, err
 	}
-	p := &preview{format: *format, out: c.Stdout, channel: upload.Channel(*channel), langs: phrase.Langs()}
+	p := &preview{format: *format, out: c.Stdout, err: c.Stderr, channel: upload.Channel(*channel), langs: phrase.Langs()}
 	if *lang != "" {
 		p.langs = []phrase.Lang{phrase.Lang(*lang)}
 	}
@@ -109,8 +119,8 @@ func parsePreview(c Call, args []string) (*preview, []string, error) {
 	return p, flags.Args(), nil
 }
 
-// check reads one file.
-func (p *preview) check(ctx context.Context, name string) (validate.Report, error) {
+// check reads one file of a batch.
+func (p *preview) check(ctx context.Context, name string, batch *validate.Batch) (validate.Report, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return validate.Report{}, err
@@ -123,7 +133,9 @@ func (p *preview) check(ctx context.Context, name string) (validate.Report, erro
 	if err != nil {
 		return validate.Report{}, err
 	}
-	return p.read(ctx, channel, kind, f)
+	o := p.options
+	o.Links = batch.File(name, kind)
+	return p.read(ctx, validate.NewChecker(p.library, channel, kind, o), f)
 }
 
 // previews checks files for the API.
@@ -141,7 +153,7 @@ func (v previews) Preview(ctx context.Context, b httpapi.Body) (httpapi.Previewe
 	if err != nil {
 		return httpapi.Previewed{}, fmt.Errorf("%w: %w", httpapi.ErrUnfitting, err)
 	}
-	r, err := p.read(ctx, channel, kind, b)
+	r, err := p.read(ctx, validate.NewChecker(p.library, channel, kind, p.options), b)
 	if err != nil {
 		return httpapi.Previewed{}, err
 	}
@@ -156,8 +168,7 @@ func (v previews) Preview(ctx context.Context, b httpapi.Body) (httpapi.Previewe
 }
 
 // read checks what r gives.
-func (p *preview) read(ctx context.Context, channel upload.Channel, kind upload.Kind, r io.Reader) (validate.Report, error) {
-	checker := validate.NewChecker(p.library, channel, kind, p.options)
+func (p *preview) read(ctx context.Context, checker *validate.Checker, r io.Reader) (validate.Report, error) {
 	if _, err := io.CopyBuffer(struct{ io.Writer }{checker}, stopping{ctx, r}, make([]byte, 256<<10)); err != nil {
 		return validate.Report{}, err
 	}
@@ -188,13 +199,21 @@ func (p *preview) kind(name string) (upload.Channel, upload.Kind, error) {
 	}
 }
 
-func (p *preview) print(name string, r validate.Report) error {
-	if p.format == "json" {
-		return report.WriteJSON(p.out, name, r)
+func (p *preview) print(names []string, reports []validate.Report) error {
+	if p.format == "csv" {
+		return report.WriteCSV(p.out, names, reports)
 	}
-	for _, lang := range p.langs {
-		if err := report.WriteText(p.out, lang, name, r); err != nil {
-			return err
+	for i, r := range reports {
+		if p.format == "json" {
+			if err := report.WriteJSON(p.out, names[i], r); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, lang := range p.langs {
+			if err := report.WriteText(p.out, lang, names[i], r); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ type Checker struct {
 // NewChecker makes a checker for a file of this kind on this channel.
 func NewChecker(lib *standard.Library, channel upload.Channel, kind upload.Kind, o Options) *Checker {
 	if o.MaxFindings <= 0 {
-		o.MaxFindings = 1000
+		o.MaxFindings = defaultFindings
 	}
 	c := &Checker{
 		lib: lib, channel: channel, kind: kind, opts: o,
