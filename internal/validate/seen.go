@@ -1,12 +1,13 @@
 package validate
 
 // generation is how many keys one half of a seenSet holds.
-const generation = 1 << 17
+const generation = 1 << 16
 
-// seenSet remembers keys and the rows they were seen in, the last 131,072 to
-// 262,144 of them: in 6 MiB at most, however long the file is. Keys are hashes
-// of 64 bits: among so many, two different rows meet by chance once in about
-// half a billion files.
+// seenSet remembers keys and the rows they were seen in, the last 65,536 to
+// 131,072 of them: in 3 MiB at most, however long the file is. That is more
+// than a large hospital writes in a year, and a table that fits the processor's
+// cache. Keys are hashes of 64 bits: among so many, two different rows meet by
+// chance once in about two billion files.
 type seenSet struct {
 	young, old keyTable
 }
