@@ -315,3 +315,11 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkLoad(b *testing.B) {
+	for b.Loop() {
+		if _, err := Load(nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
