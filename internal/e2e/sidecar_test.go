@@ -134,7 +134,20 @@ type rig struct {
 // value unsets what the rig sets by itself.
 func newRig(t *testing.T, srv *server, set ...string) *rig {
 	t.Helper()
-	r := &rig{client: client{t: t, token: operatorToken}, srv: srv, flu: t.TempDir(), hqms: t.TempDir(), state: t.TempDir()}
+	return newRigAt(t, srv, "", "", set...)
+}
+
+// newRigAt is newRig with a watched directory of channel flu and a state
+// directory of the test's own; where they are empty, new ones.
+func newRigAt(t *testing.T, srv *server, flu, state string, set ...string) *rig {
+	t.Helper()
+	r := &rig{client: client{t: t, token: operatorToken}, srv: srv, flu: flu, hqms: t.TempDir(), state: state}
+	if r.flu == "" {
+		r.flu = t.TempDir()
+	}
+	if r.state == "" {
+		r.state = t.TempDir()
+	}
 	r.env = map[string]string{
 		"LISTEN_ADDR": "127.0.0.1:0", "STATE_DIR": r.state, "API_TOKEN": operatorToken, "API_VIEW_TOKEN": viewerToken, "LOG_LEVEL": "debug",
 		"FLU_WATCH_DIR": r.flu, "FLU_ACCOUNT": account, "FLU_PASSWORD": password, "FLU_SERVER_URL": srv.url("flu"),
@@ -343,4 +356,18 @@ func (r *rig) mustHaveEmptySpool() {
 func digestOf(b []byte) string {
 	sum := sha256.Sum256(b)
 	return "sha-256:" + hex.EncodeToString(sum[:])
+}
+
+// within is the same rig for a subtest.
+func (r *rig) within(t *testing.T) *rig {
+	other, srv := *r, *r.srv
+	other.t, srv.t, other.srv = t, t, &srv
+	return &other
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

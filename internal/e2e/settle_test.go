@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestAFileWithAWriterIsNotSentHoweverLongItPauses(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	r := newRig(t, srv, "QUIET_PERIOD=20ms")
+	r.start()
+	content := csv(t, "flu", 40, 0)
+	path := filepath.Join(r.flu, "flu_slow.csv")
+	f, err := os.Create(path)
+	check(t, err)
+	const pieces = 5
+	for i := range pieces {
+		_, err := f.Write(content[len(content)*i/pieces : len(content)*(i+1)/pieces])
+		check(t, err)
+		u := r.until("flu_slow.csv", "is seen with its writer", func(u row) bool {
+			return u.Reason == "writer_open" && u.Size == int64(len(content)*(i+1)/pieces)
+		})
+		if u.State != "spotted" {
+			t.Errorf("state %s while it is written", u.State)
+		}
+	}
+	check(t, f.Close())
+	u := r.endsWith("flu_slow.csv", "accepted")
+	if len(r.uploads("flu_slow.csv")) != 1 || u.Digest != digestOf(content) {
+		t.Errorf("not taken once and whole: %+v", u)
+	}
+	srv.mustHave(digestOf(content), 1, 1)
+	if n := len(srv.report().Items); n != 1 {
+		t.Errorf("the server got %d deliveries", n)
+	}
+}
+
+func TestAFileReopenedForEachPortionIsSentWholeOnly(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	r := newRig(t, srv, "QUIET_PERIOD=4s") // far beyond what a busy machine adds to the pauses
+	r.start()
+	content := csv(t, "lis", 20, 0)
+	path := filepath.Join(r.flu, "lis_reopened.csv")
+	const pieces = 4
+	for i := range pieces {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		check(t, err)
+		_, err = f.Write(content[len(content)*i/pieces : len(content)*(i+1)/pieces])
+		check(t, err)
+		check(t, f.Close())
+		r.until("lis_reopened.csv", "is looked at", func(u row) bool { return u.Size == int64(len(content)*(i+1)/pieces) })
+	}
+	r.endsWith("lis_reopened.csv", "accepted")
+	srv.mustHave(digestOf(content), 1, 1)
+	if n := len(srv.report().Items); n != 1 {
+		t.Errorf("the server got %d deliveries", n)
+	}
+}
+
+// halted stops the sidecar in the middle of reading a file: it freezes the
+// process as soon as its log says that the file is settled.
+func (r *rig) halted(name string, content []byte, then func(path string)) {
+	r.t.Helper()
+	settled := `"filename":"` + name + `","stage":"settle"`
+	drop(r.t, r.flu, name, content)
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for !strings.Contains(r.proc.out.String(), settled) {
+		select {
+		case <-deadline.C:
+			r.t.Fatalf("%s never settled", name)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	check(r.t, r.proc.cmd.Process.Signal(syscall.SIGSTOP))
+	then(filepath.Join(r.flu, name))
+	check(r.t, r.proc.cmd.Process.Signal(syscall.SIGCONT))
+}
+
+func TestAFileChangedWhileItIsReadIsTakenAgainAndNeverSentMixed(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	r := newRig(t, srv)
+	r.start()
+	before := csv(t, "flu", 6000, 0)
+	after := csv(t, "flu", 50, 0)
+	seen := false
+	for _, name := range []string{"flu_a.csv", "flu_b.csv", "flu_c.csv", "flu_d.csv", "flu_e.csv"} {
+		after = append(after, after[strings.LastIndexByte(strings.TrimSpace(string(after)), '\n')+1:]...) // never the same content twice
+		before = append(before, before[strings.LastIndexByte(strings.TrimSpace(string(before)), '\n')+1:]...)
+		r.halted(name, before, func(path string) { // rewritten in place
+			check(t, os.WriteFile(path, after, 0o644))
+		})
+		r.until(name, "is taken again", func(u row) bool { return u.over() && u.Digest == digestOf(after) })
+		for _, u := range r.uploads(name) {
+			if u.State == "superseded" || len(r.uploads(name)) == 1 && hasEvent(r.detail(u.ID), "resettled") {
+				seen = true
+			}
+		}
+		for _, a := range srv.report().Items {
+			if a.Filename == name && a.Digest != digestOf(before) && a.Digest != digestOf(after) {
+				t.Errorf("%s was sent mixed", name)
+			}
+		}
+		srv.mustHave(digestOf(after), 1, 1)
+		if seen {
+			break
+		}
+	}
+	if !seen {
+		t.Error("the file was never caught while being read")
+	}
+}
+
+func TestAFileDeletedWhileItIsReadIsOnRecordAsVanished(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	r := newRig(t, srv)
+	r.start()
+	content := csv(t, "flu", 6000, 0)
+	for _, name := range []string{"flu_a.csv", "flu_b.csv", "flu_c.csv", "flu_d.csv", "flu_e.csv"} {
+		r.seen.mine(name)
+		content = append(content, content[strings.LastIndexByte(strings.TrimSpace(string(content)), '\n')+1:]...)
+		r.halted(name, content, func(path string) { check(t, os.Remove(path)) })
+		u := r.ended(name)
+		if u.Place != "gone" {
+			t.Errorf("%s: state %s, place %s", name, u.State, u.Place)
+		}
+		if u.State == "vanished" && u.Reason == "source_vanished" {
+			digest := drop(t, r.flu, "flu_good.csv", good(t))
+			r.endsWith("flu_good.csv", "accepted")
+			srv.mustHave(digest, 1, 1)
+			return
+		}
+	}
+	t.Error("the file was never caught while being read")
+}
+
+func hasEvent(u row, name string) bool {
+	for _, e := range u.Events {
+		if e.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func TestAnOriginalChangedAfterItWasSentStaysAndIsSentAsWhatItIsNow(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	srv.call("POST", "pause", nil, nil)
+	r := newRig(t, srv)
+	r.start()
+	first, second := good(t), good(t)
+	drop(t, r.flu, "flu_1.csv", first)
+	sent := r.until("flu_1.csv", "is sent", func(u row) bool { return u.State == "sent" })
+	check(t, os.WriteFile(filepath.Join(r.flu, "flu_1.csv"), second, 0o644))
+	srv.call("POST", "resume", nil, nil)
+	r.until("flu_1.csv", "is taken again", func(u row) bool { return u.over() && u.Digest == digestOf(second) })
+	if u := r.detail(sent.ID); u.Verdict != "accepted" || u.Reason != "original_changed" {
+		t.Errorf("the first: verdict %s, reason %s", u.Verdict, u.Reason)
+	}
+	u := r.endsWith("flu_1.csv", "accepted")
+	r.mustBeOnlyAt(u, digestOf(second), "archive")
+	srv.mustHave(digestOf(first), 1, 1)
+	srv.mustHave(digestOf(second), 1, 1)
+}
+
+func TestAMarkerTellsThatAFileIsCompleteAndGoesWithIt(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	r := newRig(t, srv, "SETTLE=marker", "QUIET_PERIOD=10ms")
+	r.start()
+	digest := drop(t, r.flu, "flu_1.csv", good(t))
+	r.until("flu_1.csv", "waits for its marker", func(u row) bool { return u.State == "spotted" && u.Reason == "marker_missing" })
+	check(t, os.WriteFile(filepath.Join(r.flu, "flu_1.csv.ok"), nil, 0o644))
+	u := r.endsWith("flu_1.csv", "accepted")
+	r.mustBeOnlyAt(u, digest, "archive")
+	srv.mustHave(digest, 1, 1)
+	if _, err := os.Lstat(filepath.Join(r.flu, "flu_1.csv.ok")); err == nil {
+		t.Error("the marker was left behind")
+	}
+}
