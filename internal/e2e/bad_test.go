@@ -30,8 +30,8 @@ func TestBadFilesEachGetAReasonAStateAndAPlaceAndAGoodOneGoesThrough(t *testing.
 		"flu_many_columns.csv": append(bytes.Repeat([]byte("c,"), 100_000), '\n'),
 		"flu_quote.csv":        append(append(bytes.Clone(header), '\n'), `"begun and never ended`...),
 		"flu_random.csv":       garbage,
-		"flu_bad_row.csv":      csv(t, "flu", 3, 1),
-		long:                   csv(t, "flu", 3, 1),
+		"flu_bad_row.csv":      fileOf(t, "flu", 3, 1),
+		long:                   fileOf(t, "flu", 3, 1),
 	}
 	digests := map[string]string{}
 	for name, content := range bad {
@@ -79,7 +79,7 @@ func TestABigFilePassesInConstantMemory(t *testing.T) {
 	srv := newServer(t)
 	r := newRig(t, srv, "FLU_BLOCK_ON=never") // the rows repeat
 	r.start()
-	part := csv(t, "flu", 2000, 0)
+	part := fileOf(t, "flu", 2000, 0)
 	header, rows, _ := bytes.Cut(part, []byte("\n"))
 	f, err := os.Create(filepath.Join(r.flu, ".flu_big.tmp"))
 	check(t, err)

@@ -95,7 +95,7 @@ func TestSIGTERMInAnUploadEndsInTimeAndTheFileIsAcceptedOnceAfterwards(t *testin
 	name := "flu_slow.csv"
 	slow := srv.fault(sandbox.Fault{Step: sandbox.StepUpload, Kind: "slow", Rate: 1 << 10, File: name})
 	r.start()
-	digest := drop(t, r.flu, name, csv(t, "flu", 2000, 0))
+	digest := drop(t, r.flu, name, fileOf(t, "flu", 2000, 0))
 	eventually(t, "the upload is under way", func() bool { return srv.struck(slow) > 0 })
 	began := time.Now()
 	if err := r.proc.terminate(); err != nil {

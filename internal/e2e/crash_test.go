@@ -118,7 +118,7 @@ func everyPoint(t *testing.T, srv *server, c crashCase, kind string, stride int)
 func crashOnce(t *testing.T, srv *server, c crashCase, at string) (crashed bool) {
 	r := newRig(t, srv, "HQMS_WATCH_DIR=", "HQMS_ACCOUNT=", "HQMS_PASSWORD=", "HQMS_SERVER_URL=", "CONCURRENCY=1", "RESCAN_INTERVAL=100ms", "UNKNOWN_GRACE=50ms")
 	name := fmt.Sprintf(c.name, strings.ReplaceAll(at, ":", "_"))
-	digest := drop(t, r.flu, name, csv(t, "flu", 2, c.bad))
+	digest := drop(t, r.flu, name, fileOf(t, "flu", 2, c.bad))
 	r.startCrashing(at)
 	eventually(t, "it dies or is done", func() bool {
 		return r.proc.ended() || strings.Contains(r.proc.out.String(), `"state":"retired"`)

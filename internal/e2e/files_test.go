@@ -19,8 +19,8 @@ var (
 	seeds   atomic.Uint64
 )
 
-// csv is the content of a file of the kind on channel flu, never twice the same.
-func csv(t *testing.T, kind upload.Kind, rows, bad int) []byte {
+// fileOf is the content of a file of the kind on channel flu, never twice the same.
+func fileOf(t *testing.T, kind upload.Kind, rows, bad int) []byte {
 	t.Helper()
 	lib, err := library()
 	if err != nil {
@@ -37,7 +37,7 @@ func csv(t *testing.T, kind upload.Kind, rows, bad int) []byte {
 // good is the content of a file that is accepted.
 func good(t *testing.T) []byte {
 	t.Helper()
-	return csv(t, "flu", 3, 0)
+	return fileOf(t, "flu", 3, 0)
 }
 
 // drop puts a file into the directory by renaming, as a careful exporter does.

@@ -14,7 +14,7 @@ func TestAFileWithAWriterIsNotSentHoweverLongItPauses(t *testing.T) {
 	srv := newServer(t)
 	r := newRig(t, srv, "QUIET_PERIOD=20ms")
 	r.start()
-	content := csv(t, "flu", 40, 0)
+	content := fileOf(t, "flu", 40, 0)
 	path := filepath.Join(r.flu, "flu_slow.csv")
 	f, err := os.Create(path)
 	check(t, err)
@@ -45,7 +45,7 @@ func TestAFileReopenedForEachPortionIsSentWholeOnly(t *testing.T) {
 	srv := newServer(t)
 	r := newRig(t, srv, "QUIET_PERIOD=4s") // far beyond what a busy machine adds to the pauses
 	r.start()
-	content := csv(t, "lis", 20, 0)
+	content := fileOf(t, "lis", 20, 0)
 	path := filepath.Join(r.flu, "lis_reopened.csv")
 	const pieces = 4
 	for i := range pieces {
@@ -88,8 +88,8 @@ func TestAFileChangedWhileItIsReadIsTakenAgainAndNeverSentMixed(t *testing.T) {
 	srv := newServer(t)
 	r := newRig(t, srv)
 	r.start()
-	before := csv(t, "flu", 6000, 0)
-	after := csv(t, "flu", 50, 0)
+	before := fileOf(t, "flu", 6000, 0)
+	after := fileOf(t, "flu", 50, 0)
 	seen := false
 	for _, name := range []string{"flu_a.csv", "flu_b.csv", "flu_c.csv", "flu_d.csv", "flu_e.csv"} {
 		after = append(after, after[strings.LastIndexByte(strings.TrimSpace(string(after)), '\n')+1:]...) // never the same content twice
@@ -123,7 +123,7 @@ func TestAFileDeletedWhileItIsReadIsOnRecordAsVanished(t *testing.T) {
 	srv := newServer(t)
 	r := newRig(t, srv)
 	r.start()
-	content := csv(t, "flu", 6000, 0)
+	content := fileOf(t, "flu", 6000, 0)
 	for _, name := range []string{"flu_a.csv", "flu_b.csv", "flu_c.csv", "flu_d.csv", "flu_e.csv"} {
 		r.seen.mine(name)
 		content = append(content, content[strings.LastIndexByte(strings.TrimSpace(string(content)), '\n')+1:]...)
