@@ -53,6 +53,8 @@ var mayImport = map[string][]string{
 	"internal/demo":         {"api", "internal/upload", "internal/sandbox", "internal/exporter", "internal/standard", "internal/phrase"},
 	"internal/e2e":          anything,
 	"internal/bench":        anything,
+	"internal/faults":       anything,
+	"internal/chaos":        anything,
 	"internal/app":          anything,
 	"cmd/hqms-sidecar":      {"internal/app"},
 	"cmd/hqms-sandbox":      {"internal/sandbox", "internal/exporter", "internal/demo", "internal/standard", "internal/upload"},
