@@ -53,13 +53,18 @@ func replaceFindings(ctx context.Context, t txn, id upload.ID, all []upload.Find
 	if _, err := t.exec(ctx, `DELETE FROM findings WHERE upload_id = ?`, id); err != nil {
 		return err
 	}
+	return insertFindings(ctx, t, id, 0, all)
+}
+
+// insertFindings stores all, numbered on from have.
+func insertFindings(ctx context.Context, t txn, id upload.ID, have int, all []upload.Finding) error {
 	const row = `(?, ?, ?, ?, ?, ?, ?), `
 	for done := 0; done < len(all); {
 		batch := all[done:min(done+findingsAtOnce, len(all))]
 		args := make([]any, 0, 7*len(batch))
 		for i := range batch {
 			f := &batch[i]
-			args = append(args, id, done+i+1, f.Severity, f.Rule, f.Row, f.Column, params{&f.Params})
+			args = append(args, id, have+done+i+1, f.Severity, f.Rule, f.Row, f.Column, params{&f.Params})
 		}
 		_, err := t.exec(ctx, `INSERT INTO findings (upload_id, n, severity, rule, row_no, column_code, params) VALUES `+
 			strings.TrimSuffix(strings.Repeat(row, len(batch)), ", "), args...)

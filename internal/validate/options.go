@@ -34,13 +34,8 @@ type Options struct {
 }
 
 // Links takes the keys by which files of one batch refer to each other. See
-// Batch for the one that compares them, for files checked one after the other.
-//
-// The Stage leaves Links nil: the files of a batch are checked side by side,
-// perhaps by several replicas, and one may come back a day later. Links there
-// would be wired through Options.Links too, by an implementation that keeps the
-// keys of a batch durably under its BatchID, and would be settled when the last
-// file of the batch has left validation.
+// Batch for files checked one after the other, Batches for those that the stage
+// checks side by side.
 type Links interface {
 	// Have: this file has a row with that key over columns of that name.
 	Have(kind upload.Kind, columns string, key uint64)

@@ -62,7 +62,9 @@ type StageOptions struct {
 	BlockOn map[upload.Channel]upload.Severity
 	// Check are the options of the checks; its Now is set for each file.
 	Check map[upload.Channel]Options
-	Now   func() time.Time
+	// Batches compares the files of a batch with each other; nil: nobody does.
+	Batches *Batches
+	Now     func() time.Time
 }
 
 // Stage moves uploads from settled to validated, or to decided where findings
@@ -96,16 +98,23 @@ func (s *Stage) Run(ctx context.Context, u upload.Upload) (upload.Outcome, error
 	if err != nil {
 		return upload.Outcome{}, durable.Fault(err, "begin the packed copy")
 	}
-	p := &pass{file: f, sum: sha256.New(), packing: packing, check: s.checker(u)}
+	p := &pass{file: f, sum: sha256.New(), packing: packing, keys: newKeys(u)}
+	p.check = s.checker(u, p.keys)
 	out, keep, err := s.examine(ctx, u, src, p)
 	if !keep {
 		packing.Abort()
 	}
+	if err == nil && out.Findings() != nil && s.o.Batches != nil { // the file was read whole and judged
+		s.o.Batches.add(p.keys)
+	}
 	return out, err
 }
 
-func (s *Stage) checker(u upload.Upload) *Checker {
+func (s *Stage) checker(u upload.Upload, keys *keysOf) *Checker {
 	o := s.o.Check[u.Channel]
+	if s.o.Batches != nil {
+		o.Links = keys
+	}
 	o.Now = s.o.Now()
 	return NewChecker(s.o.Library, u.Channel, u.Kind, o)
 }
@@ -178,6 +187,7 @@ type pass struct {
 	file    File
 	sum     hash.Hash
 	check   *Checker
+	keys    *keysOf
 	packing Packing
 	size    int64
 }
