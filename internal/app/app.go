@@ -23,6 +23,7 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/telemetry"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/validate"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/watch"
 )
 
@@ -56,6 +57,8 @@ type App struct {
 	lines        map[upload.Channel]*line
 	stages       stages
 	sending      *sending
+	batches      *validate.Batches
+	compare      chan string // batches of which a file has left validation
 	pipeline     *pipeline.Pipeline
 	health       *health
 	server       *httpapi.Server
@@ -65,7 +68,7 @@ type App struct {
 // New sets everything up and starts nothing. When it fails, what was set up is
 // taken down again.
 func New(ctx context.Context, cfg *config.Config, stdout io.Writer, seams Seams) (*App, error) {
-	a := &App{cfg: cfg, seams: seams, lines: map[upload.Channel]*line{}, sending: newSending()}
+	a := &App{cfg: cfg, seams: seams, lines: map[upload.Channel]*line{}, sending: newSending(), batches: validate.NewBatches(nil), compare: make(chan string, 1024)}
 	a.health = &health{a: a, started: time.Now()}
 	for _, setUp := range []func(context.Context) error{
 		func(ctx context.Context) error { return a.startTelemetry(ctx, stdout) },
@@ -192,9 +195,6 @@ func (a *App) newGate(ch upload.Channel) *channel.Gate {
 		Channel: ch, Store: gateStore{a.journal}, CredentialHash: credentials{a.secrets, ch}.hash,
 		RefusedRetry: a.cfg.RefusedRetry, RefusedPerDay: a.cfg.RefusedPerDay, Location: time.Local,
 		Reopened: a.reopened, Logger: a.log,
-		Changed: func(s channel.Status) {
-			a.log.Info("channel changed", slog.String("channel", string(s.Channel)), slog.String("state", string(s.State)), slog.String("reason", string(s.Reason)))
-		},
 	})
 }
 
@@ -223,6 +223,12 @@ func (a *App) recorded(stage string, before, after upload.Upload) {
 	}
 	if before.State != after.State {
 		l.blocks.worked(stage)
+	}
+	if unread(before.State) && !unread(after.State) {
+		select {
+		case a.compare <- after.BatchID:
+		default: // so many at once: their links are not compared
+		}
 	}
 	if after.State.Final() || after.State == upload.StateFailed {
 		l.watcher.Released(after.Filename)

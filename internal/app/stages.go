@@ -71,7 +71,7 @@ func (a *App) newStages() stages {
 	return stages{
 		settle: settle.New(settle.Options{Channels: settling}),
 		validate: validate.New(validate.StageOptions{
-			Library: a.standards, Sources: sources, Packer: packer{packing}, BlockOn: blockOn, Check: checks,
+			Library: a.standards, Sources: sources, Packer: packer{packing}, BlockOn: blockOn, Check: checks, Batches: a.batches,
 		}),
 		pack: packing,
 		transmit: transmit.New(transmit.Options{

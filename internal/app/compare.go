@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// unread reports whether a file in that state has not been through validation.
+func unread(s upload.State) bool { return s == upload.StateSpotted || s == upload.StateSettled }
+
+// comparing compares the files of a batch with each other once all of them have
+// been read, until ctx ends. What it finds are warnings, added to the findings.
+func (a *App) comparing(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case batch := <-a.compare:
+			if err := a.compareBatch(ctx, batch); err != nil && ctx.Err() == nil {
+				a.log.Warn("files of a batch were not compared with each other", slog.String("batch_id", batch), slog.Any("error", err))
+			}
+		}
+	}
+}
+
+func (a *App) compareBatch(ctx context.Context, batch string) error {
+	waiting, err := a.journal.List(ctx, journal.Filter{BatchID: batch, States: []upload.State{upload.StateSpotted, upload.StateSettled}}, "", 1)
+	if err != nil {
+		return err
+	}
+	if len(waiting.Uploads) > 0 {
+		return nil // the last one will bring us here again
+	}
+	for id, found := range a.batches.Missing(batch) {
+		if err := a.journal.AddFindings(ctx, id, found, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
