@@ -115,6 +115,26 @@ var recording = map[string]func(*fixture){
 		f.must(err)
 		f.same("none found", len(all), 0)
 	},
+	"findings of a comparison come on top, whoever holds the upload": func(f *fixture) {
+		u := f.bring("flu_1.csv", digest("a"), upload.StateSettled)
+		u = f.record(u, upload.Validated(examination(digest("a"))), true)
+		had := examination("").Findings
+		more := make([]upload.Finding, 1200)
+		for i := range more {
+			more[i] = upload.Finding{Severity: upload.Warning, Rule: "LINK", Row: int64(i + 2), Column: "P1"}
+		}
+		f.must(f.j.AddFindings(f.ctx, u.ID, more, f.now))
+		all, err := f.j.Findings(f.ctx, u.ID, journal.FindingFilter{})
+		f.must(err)
+		f.same("kept in all", len(all), 1000)
+		f.same("first of them", all[len(had)], journal.NumberedFinding{N: int64(len(had) + 1), Finding: more[0]})
+		packed := f.record(u, upload.Packed(), true) // the holder's lease is as it was, and its copy writes nothing back
+		f.same("counted", packed.Findings.Warning, examination("").Tally.Warning+1200)
+		f.same("events", f.events(u.ID), []string{"spotted", "settled", "validated", "compared", "packed"})
+		if err := f.j.AddFindings(f.ctx, "01890000-0000-7000-8000-000000000000", more, f.now); !errors.Is(err, journal.ErrNotFound) {
+			f.Fatalf("findings of nothing: %v, want ErrNotFound", err)
+		}
+	},
 	"a ticket is durable before anything is sent under it": func(f *fixture) {
 		u := f.bring("flu_1.csv", digest("a"), upload.StatePacked)
 		kept := upload.Ticket{Token: "t1", URL: "u1", Offset: 5, IssuedAt: f.now, Fate: upload.Untouched, Unknowns: 2, UnknownSince: f.now}
