@@ -50,6 +50,9 @@ type Sending struct {
 	// Refused is the server's answer that it does not take this very upload,
 	// and never will; nil otherwise.
 	Refused *upload.Receipt
+	// Doubtful says that the refusal may be about the ticket, or the moment,
+	// and not about the upload: it deserves a second asking under a new ticket.
+	Doubtful bool
 	// Cause is what went wrong; nil when the server answered.
 	Cause *upload.Fault
 }

@@ -155,7 +155,7 @@ func (s *Stage) admit(ctx context.Context, d Delivery, ch Channel) (upload.Ticke
 
 func (s *Stage) sent(u upload.Upload, x Sending) upload.Outcome {
 	if x.Refused != nil {
-		return upload.Decided(upload.Rejected, upload.UploadRefused, x.Refused)
+		return s.refused(u, x)
 	}
 	var (
 		reason = upload.UploadBroken
@@ -169,12 +169,35 @@ func (s *Stage) sent(u upload.Upload, x Sending) upload.Outcome {
 	case upload.Answered:
 		return upload.Sent(x.Ticket, "").After(s.o.FirstPoll)
 	case upload.Broken:
-		return upload.BrokenOff(x.Ticket, s.o.Backoff.Delay(u.Attempt+1, wish), reason, detail)
+		return s.brokenOff(u, x.Ticket, wish, reason, detail)
 	default: // Maybe; a protocol that left it Untouched is read the same careful way
 		s.o.Logger.Warn("upload went out but the answer did not come", "upload", u.ID, "reason", reason)
 		x.Ticket.Fate = upload.Maybe
 		return upload.Sent(x.Ticket, upload.AnswerLost).After(max(s.o.FirstPoll, wish))
 	}
+}
+
+// refused is the end of an upload that the server does not take. A doubtful
+// refusal is believed the second time: a server that has lost or not yet
+// learned a token must not cost a good file its delivery.
+func (s *Stage) refused(u upload.Upload, x Sending) upload.Outcome {
+	if !x.Doubtful || u.Reason == upload.UploadRefused {
+		return upload.Decided(upload.Rejected, upload.UploadRefused, x.Refused)
+	}
+	x.Ticket.Fate = upload.Broken
+	return s.brokenOff(u, x.Ticket, 0, upload.UploadRefused, "the upload was refused; it is sent once more under a new ticket")
+}
+
+// brokenOff leaves the upload to be sent again. Once per reason that is a
+// warning: it is no fault of a stage, so nobody else tells.
+func (s *Stage) brokenOff(u upload.Upload, t upload.Ticket, wish time.Duration, r upload.Reason, detail string) upload.Outcome {
+	level := slog.LevelWarn
+	if u.Reason == r {
+		level = slog.LevelDebug
+	}
+	s.o.Logger.Log(context.Background(), level, "upload did not go through, will send again",
+		"upload", u.ID, "reason", r, "detail", detail, "attempt", u.Attempt+1)
+	return upload.BrokenOff(t, s.o.Backoff.Delay(u.Attempt+1, wish), r, detail)
 }
 
 func (s *Stage) progress(u upload.Upload) Progress {

@@ -1,11 +1,14 @@
 package transmit_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +23,7 @@ var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 // bench is a stage whose surroundings write down the order of things.
 type bench struct {
 	did []string
+	log bytes.Buffer // info and above
 
 	ready, admitErr, keepErr, spoolErr, sendErr, arrivedErr error
 	arrived                                                 bool
@@ -78,7 +82,8 @@ func (b *bench) run(t *testing.T, u upload.Upload) (upload.Upload, error) {
 			upload.HQMS: {Protocol: wire{b}, Gate: b, Coding: transmit.Coding{Diagnosis: transmit.National}},
 		},
 		Spool: b, Tickets: b, Backoff: upload.Backoff{Min: time.Second, Max: time.Minute}, FirstPoll: 2 * time.Second,
-		Now: func() time.Time { return start },
+		Logger: slog.New(slog.NewTextHandler(&b.log, nil)),
+		Now:    func() time.Time { return start },
 	})
 	o, err := s.Run(t.Context(), u)
 	if err != nil {
@@ -219,6 +224,35 @@ func TestEndsOfASending(t *testing.T) {
 			t.Errorf("%+v, %v", u, err)
 		}
 	})
+}
+
+func TestADoubtfulRefusalIsBelievedTheSecondTime(t *testing.T) {
+	t.Parallel()
+	b := &bench{sending: transmit.Sending{Refused: &upload.Receipt{Message: "no"}, Doubtful: true, Ticket: upload.Ticket{Fate: upload.Answered}}}
+	u, err := b.run(t, packed(upload.Ticket{}))
+	if err != nil || u.State != upload.StatePacked || u.Reason != upload.UploadRefused || u.Ticket.Fate != upload.Broken || u.Attempt != 1 {
+		t.Fatalf("the first time: %+v, %v", u, err)
+	}
+	u, err = b.run(t, u)
+	if err != nil || u.Verdict != upload.Rejected || u.Reason != upload.UploadRefused || u.Receipt.Message != "no" {
+		t.Errorf("the second time: %+v, %v", u, err)
+	}
+	if !slices.Contains(b.did, "arrived? new") {
+		t.Errorf("sent again without asking: %v", b.did)
+	}
+}
+
+func TestABrokenSendingIsToldOncePerReason(t *testing.T) {
+	t.Parallel()
+	b := &bench{sending: transmit.Sending{Ticket: upload.Ticket{Fate: upload.Broken}, Cause: upload.PassingFault(upload.ServerMisconfigured, "upload: HTTP status 404", nil)}}
+	u, err := b.run(t, packed(upload.Ticket{}))
+	if err != nil || !strings.Contains(b.log.String(), "level=WARN msg=\"upload did not go through, will send again\"") || !strings.Contains(b.log.String(), "404") {
+		t.Errorf("the first time: %s, %v", &b.log, err)
+	}
+	b.log.Reset()
+	if _, err = b.run(t, u); err != nil || b.log.Len() != 0 {
+		t.Errorf("the second time: %s, %v", &b.log, err)
+	}
 }
 
 func TestClosedChannelHoldsWithoutAnAttempt(t *testing.T) {

@@ -131,8 +131,8 @@ func TestUploadAnswers(t *testing.T) {
 			if x.Ticket.Fate != c.fate || (x.Refused != nil) != (c.refused != "") {
 				t.Fatalf("fate %q, refused %v, cause %v", x.Ticket.Fate, x.Refused, x.Cause)
 			}
-			if x.Refused != nil && x.Refused.Message != c.refused {
-				t.Errorf("message %q", x.Refused.Message)
+			if x.Refused != nil && (x.Refused.Message != c.refused || !x.Doubtful) {
+				t.Errorf("message %q, doubtful %v", x.Refused.Message, x.Doubtful)
 			}
 		})
 	}

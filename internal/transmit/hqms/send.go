@@ -53,7 +53,9 @@ func (c *Client) answered(t upload.Ticket, whole bool, r reply) transmit.Sending
 		if x.Status == "" {
 			x.Status = strconv.Itoa(r.status)
 		}
-		return transmit.Sending{Ticket: t, Refused: x}
+		// The codes are not known: succ:false may also mean that the token is
+		// not known (any more), which is no fault of the file.
+		return transmit.Sending{Ticket: t, Refused: x, Doubtful: refusable(r.status)}
 	case r.ok() && whole && (readable == nil || (len(r.body) == 0 && !r.cut)):
 		// The known clients ignore the answer, so an empty one will do.
 		t.Fate = upload.Answered

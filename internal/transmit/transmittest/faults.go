@@ -111,7 +111,7 @@ func faults(t *testing.T, setup Setup) {
 			ticket := b.admit(t)
 			b.server.Break(Upload, Status(code))
 			x, err := b.client.Send(t.Context(), delivery(), ticket, body(content(small)), nil)
-			if err != nil || x.Refused == nil || x.Cause != nil {
+			if err != nil || x.Refused == nil || x.Cause != nil || x.Doubtful {
 				t.Errorf("want a refusal: %+v, %v", x, err)
 			}
 		})
