@@ -221,7 +221,11 @@ func (g *Gate) announce() {
 	if !news {
 		return
 	}
-	g.o.Logger.Info("channel changed", "channel", s.Channel, "state", s.State, "reason", s.Reason)
+	level := slog.LevelWarn // nothing is delivered until somebody or something acts
+	if s.State == OK || s.State == Paused {
+		level = slog.LevelInfo
+	}
+	g.o.Logger.Log(context.Background(), level, "channel changed", "channel", s.Channel, "state", s.State, "reason", s.Reason)
 	if g.o.Changed != nil {
 		g.o.Changed(s)
 	}

@@ -241,6 +241,10 @@ func TestOperatorsTestAsksAtOnceAndOpens(t *testing.T) {
 	if diff := cmp.Diff([]channel.State{channel.Refused, channel.OK}, b.states); diff != "" {
 		t.Error(diff)
 	}
+	if !strings.Contains(b.log.String(), `"level":"WARN","msg":"channel changed","channel":"flu","state":"refused"`) ||
+		!strings.Contains(b.log.String(), `"level":"INFO","msg":"channel changed","channel":"flu","state":"ok"`) {
+		t.Errorf("what needs somebody is not told as a warning: %s", &b.log)
+	}
 	if strings.Contains(b.log.String(), words) {
 		t.Error("the log holds the server's words")
 	}

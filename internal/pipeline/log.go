@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -16,7 +17,11 @@ func (p *Pipeline) announce(stage Stage, before, after upload.Upload, o upload.O
 		if after.Reason != "" {
 			attrs = append(attrs, slog.String("reason", string(after.Reason)))
 		}
-		p.Logger.Info("upload moved on", attrs...)
+		level := slog.LevelInfo
+		if after.State == upload.StateDecided && !after.Verdict.Good() {
+			level = slog.LevelWarn // a file came to a bad end: somebody has to look at it
+		}
+		p.Logger.Log(context.Background(), level, "upload moved on", attrs...)
 	} else if o.Reason() != before.Reason {
 		p.Logger.Debug("upload waits", append(uploadAttrs(after, stage), slog.String("reason", string(o.Reason())))...)
 	}
