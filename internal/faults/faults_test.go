@@ -45,7 +45,7 @@ func TestEachFaultAtEachStepDoesWhatTheTableSays(t *testing.T) {
 		path := filepath.Join("..", "..", "docs", name)
 		got := document(lang, cells)
 		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil { //nolint:gosec // documentation is for everybody
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -57,14 +57,16 @@ func run(t *testing.T, f fault, s step) outcome {
 		fault: f, step: s, state: u.State, attempt: u.Attempt, next: w.pause(u, f), reason: u.Reason,
 		level: w.log.worst(), channel: w.gate.Status().State,
 	}
-	if u.State == from.State || s == stepToken && u.State == upload.StatePacked {
+	switch {
+	case f.lasting:
+		w.end(&o)
+		return o
+	case u.Reason == upload.UploadRefused: // the second refusal would be believed
+	case u.State == from.State, s == stepToken && u.State == upload.StatePacked:
 		for range 2 { // the second time the reason is known; the third shows that it stays so
 			u = w.step()
 			w.pause(u, f)
 			o.again, o.againLevel = true, w.log.worst()
-			if u.State != upload.StatePacked && u.State != upload.StateSent {
-				break
-			}
 		}
 	}
 	mend()

@@ -40,15 +40,16 @@ func (s step) request() transmittest.Step {
 
 // fault is one row's cause.
 type fault struct {
-	id     string // of its phrase, faults.<id>
-	params map[string]string
-	server transmittest.Fault
-	line   func(t *testing.T) func(context.Context) (net.Conn, error)
-	only   []step        // empty: every step
-	size   int           // of the content; 0: small
-	slow   bool          // it ends by the watchdog, whose patience is short then
-	tls    bool          // over TLS
-	wish   time.Duration // of the server, by Retry-After
+	id      string // of its phrase, faults.<id>
+	params  map[string]string
+	server  transmittest.Fault
+	line    func(t *testing.T) func(context.Context) (net.Conn, error)
+	only    []step        // empty: every step
+	size    int           // of the content; 0: small
+	lasting bool          // it is not mended
+	slow    bool          // it ends by the watchdog, whose patience is short then
+	tls     bool          // over TLS
+	wish    time.Duration // of the server, by Retry-After
 }
 
 // catalogue lists the faults in the order of the document.
@@ -78,7 +79,8 @@ func catalogue() []fault {
 		{id: "redirect", server: transmittest.Redirect(http.StatusTemporaryRedirect, "http://127.0.0.1:1/")},
 		{id: "wrong_token", server: transmittest.Answer(`{"succ":true,"result":{"token":"0123456789abcdef0123456789abcdef"}}`), only: []step{stepToken}},
 		{id: "no_token", server: transmittest.Answer(`{"succ":true,"result":{"token":""}}`), only: []step{stepToken}},
-		{id: "refusal", server: transmittest.Answer(`{"succ":false,"errMsg":"no","errorCode":"E1"}`)},
+		{id: "refusal", server: refusal()},
+		{id: "refusal_lasting", server: refusal(), only: []step{stepUpload}, lasting: true},
 	}
 	for _, code := range []int{400, 401, 403, 404, 408, 413, 429} {
 		all = append(all, status(code))
@@ -92,6 +94,10 @@ func catalogue() []fault {
 
 func to(dial func(context.Context) (net.Conn, error)) func(*testing.T) func(context.Context) (net.Conn, error) {
 	return func(*testing.T) func(context.Context) (net.Conn, error) { return dial }
+}
+
+func refusal() transmittest.Fault {
+	return transmittest.Answer(`{"succ":false,"errMsg":"no","errorCode":"E1"}`)
 }
 
 func status(code int) fault {
