@@ -91,8 +91,8 @@ func eventsArrive(ctx context.Context, dir string) error {
 	}
 	defer func() { _ = d.Close() }() // only read
 	w := watch.New(watch.Options{Dir: watch.From(d), Ledger: blind{}, Kinds: func(string) (upload.Kind, bool) { return "", false }})
-	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = w.Run(ctx) }() // it ends with ctx alone, and then without a fault
 	defer func() { cancel(); <-ended }()
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()

@@ -103,7 +103,7 @@ func (b *Batches) Missing(batchID string) map[upload.ID][]upload.Finding {
 	b.drop(batchID)
 	byID := map[upload.ID][]upload.Finding{}
 	if g.files > 1 {
-		for id, found := range g.Batch.Missing() {
+		for id, found := range g.Missing() {
 			byID[upload.ID(id)] = found
 		}
 	}
