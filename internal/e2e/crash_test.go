@@ -62,6 +62,8 @@ type crashCase struct {
 	verdict, place     string
 	received, accepted int
 	stride             int // every so many file operations; journal operations always all
+	set                []string
+	between            func(t *testing.T, r *rig, k int64) // after the kill, before the next start; nil: nothing
 }
 
 func TestAfterAKillAtAnyOperationAFileComesToItsVerdictOnceAndIsInOnePlace(t *testing.T) {
@@ -72,7 +74,7 @@ func TestAfterAKillAtAnyOperationAFileComesToItsVerdictOnceAndIsInOnePlace(t *te
 		"rejected": {name: "flu_reject_%s.csv", verdict: "rejected", place: "quarantine", received: 1, stride: 3},
 		"invalid":  {name: "flu_%s.csv", bad: 1, verdict: "invalid", place: "quarantine", stride: 3},
 	} {
-		for kind, stride := range map[string]int{"journal": 1, "files": c.stride} {
+		for kind, stride := range map[string]int{"journal": 1, "files": c.stride * thinned} {
 			t.Run(verdict+" "+kind, func(t *testing.T) {
 				t.Parallel()
 				everyPoint(t, srv, c, kind, stride)
@@ -116,7 +118,9 @@ func everyPoint(t *testing.T, srv *server, c crashCase, kind string, stride int)
 // built sidecar on what is left, and looks at what came of it. It reports
 // whether the kill came at all.
 func crashOnce(t *testing.T, srv *server, c crashCase, at string) (crashed bool) {
-	r := newRig(t, srv, "HQMS_WATCH_DIR=", "HQMS_ACCOUNT=", "HQMS_PASSWORD=", "HQMS_SERVER_URL=", "CONCURRENCY=1", "RESCAN_INTERVAL=100ms", "UNKNOWN_GRACE=50ms")
+	r := newRig(t, srv, append([]string{
+		"HQMS_WATCH_DIR=", "HQMS_ACCOUNT=", "HQMS_PASSWORD=", "HQMS_SERVER_URL=", "CONCURRENCY=1", "RESCAN_INTERVAL=100ms", "UNKNOWN_GRACE=50ms",
+	}, c.set...)...)
 	name := fmt.Sprintf(c.name, strings.ReplaceAll(at, ":", "_"))
 	digest := drop(t, r.flu, name, fileOf(t, "flu", 2, c.bad))
 	r.startCrashing(at)
@@ -124,6 +128,11 @@ func crashOnce(t *testing.T, srv *server, c crashCase, at string) (crashed bool)
 		return r.proc.ended() || strings.Contains(r.proc.out.String(), `"state":"retired"`)
 	})
 	r.proc.kill()
+	if c.between != nil {
+		_, number, _ := strings.Cut(at, ":")
+		k, _ := strconv.ParseInt(number, 10, 64)
+		c.between(t, r, k)
+	}
 	_, where, crashed := strings.Cut(r.proc.out.String(), crashedAt)
 	defer func() {
 		if t.Failed() {
@@ -133,9 +142,17 @@ func crashOnce(t *testing.T, srv *server, c crashCase, at string) (crashed bool)
 	r.start()
 	u := r.endsWith(name, c.verdict)
 	srv.mustHave(digest, c.received, c.accepted)
-	r.mustBeOnlyAt(u, digest, c.place)
+	if c.place == "deleted" {
+		if left := r.places(digest); len(left) > 0 {
+			t.Errorf("left at %v", left)
+		}
+	} else {
+		r.mustBeOnlyAt(u, digest, c.place)
+	}
 	r.mustHaveEmptySpool()
-	r.mustBeTidy(u)
+	if c.place != "watch" {
+		r.mustBeTidy(u)
+	}
 	if n := len(r.uploads(name)); n != 1 {
 		t.Errorf("%d uploads of one content", n)
 	}

@@ -187,3 +187,26 @@ func TestAMarkerTellsThatAFileIsCompleteAndGoesWithIt(t *testing.T) {
 		t.Error("the marker was left behind")
 	}
 }
+
+func TestAFileIsFoundThoughNoEventToldOfIt(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "flu")
+	check(t, os.Mkdir(dir, 0o755))
+	r := newRigAt(t, srv, dir, "")
+	r.start()
+	digests := map[string]string{"flu_1.csv": drop(t, dir, "flu_1.csv", good(t))}
+	r.endsWith("flu_1.csv", "accepted")
+	// Another directory takes its place, with a file in it: whoever relies on
+	// events alone still listens to the old one.
+	next := filepath.Join(parent, "next")
+	check(t, os.Mkdir(next, 0o755))
+	digests["flu_2.csv"] = drop(t, next, "flu_2.csv", good(t))
+	check(t, os.Rename(dir, filepath.Join(parent, "old")))
+	check(t, os.Rename(next, dir))
+	r.endsWith("flu_2.csv", "accepted")
+	for _, d := range digests {
+		srv.mustHave(d, 1, 1)
+	}
+}
