@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -139,5 +140,9 @@ func (s gateStore) Channel(ctx context.Context, ch upload.Channel) (channel.Reco
 
 // SaveChannel implements channel.Store.
 func (s gateStore) SaveChannel(ctx context.Context, r channel.Record) error {
-	return s.j.SaveChannel(ctx, journal.ChannelRecord(r))
+	err := s.j.SaveChannel(ctx, journal.ChannelRecord(r))
+	if errors.Is(err, journal.ErrConflict) {
+		return channel.ErrConflict
+	}
+	return err
 }

@@ -28,6 +28,13 @@ func (g *Gate) Admit(ctx context.Context, ask func(context.Context) error) error
 		return g.run(ctx, ask)
 	}
 	defer func() { <-g.turn }()
+	if g.o.Turn != nil {
+		release, err := g.o.Turn(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	undo, err := g.count(ctx)
 	if err != nil {
 		return err
@@ -88,39 +95,49 @@ func (g *Gate) run(ctx context.Context, ask func(context.Context) error) error {
 	now := g.o.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return &upload.Closed{Reason: upload.CredentialsRefused, For: g.probeAt(hash, now).Sub(now)}
+	return &upload.Closed{Reason: upload.CredentialsRefused, For: g.probeAt(&g.rec, hash, now).Sub(now)}
 }
+
+// errUncounted: the asking needs no room.
+var errUncounted = errors.New("not counted")
 
 // count makes room for one asking with credentials that the server refused, or
 // says that there is none. The asking is in the store before it is made.
 func (g *Gate) count(ctx context.Context) (undo func(), err error) {
 	hash, now := g.o.CredentialHash(), g.o.Now()
-	g.mu.Lock()
-	if c := g.closed(hash, now); c != nil { // closed by the one before
-		g.mu.Unlock()
-		return nil, c
-	}
-	if !g.refused(hash) {
-		g.mu.Unlock()
+	var before, after Record
+	err = g.change(ctx, func(r *Record) error {
+		if c := g.closedBy(r, hash, now); c != nil { // closed by the one before
+			return c
+		}
+		if !refused(r, hash) {
+			return errUncounted
+		}
+		before = *r
+		if day := g.day(now); r.RefusalDay != day {
+			r.RefusalDay, r.RefusalsToday = day, 0
+		}
+		r.RefusalsToday++
+		r.NextProbeAt = now.Add(g.o.RefusedRetry).UTC()
+		after = *r
+		return nil
+	})
+	closed, isClosed := errors.AsType[*upload.Closed](err)
+	switch {
+	case errors.Is(err, errUncounted):
 		return func() {}, nil
-	}
-	before := g.rec
-	if day := g.day(now); g.rec.RefusalDay != day {
-		g.rec.RefusalDay, g.rec.RefusalsToday = day, 0
-	}
-	g.rec.RefusalsToday++
-	g.rec.NextProbeAt = now.Add(g.o.RefusedRetry).UTC()
-	g.mu.Unlock()
-	restore := func() {
-		g.mu.Lock()
-		g.rec.RefusalDay, g.rec.RefusalsToday, g.rec.NextProbeAt = before.RefusalDay, before.RefusalsToday, before.NextProbeAt
-		g.mu.Unlock()
-	}
-	if err := g.save(ctx); err != nil {
-		restore()
+	case isClosed:
+		return nil, closed
+	case err != nil:
 		return nil, upload.LocalFaultOf(upload.JournalUnavailable, "keep the channel's record", err)
 	}
-	return func() { restore(); g.keep(ctx) }, nil
+	return func() {
+		g.keep(ctx, func(r *Record) {
+			if r.RefusalDay == after.RefusalDay && r.RefusalsToday == after.RefusalsToday && r.NextProbeAt.Equal(after.NextProbeAt) {
+				r.RefusalDay, r.RefusalsToday, r.NextProbeAt = before.RefusalDay, before.RefusalsToday, before.NextProbeAt
+			}
+		})
+	}, nil
 }
 
 // learn takes in how an asking with the credentials ended.
@@ -132,12 +149,11 @@ func (g *Gate) learn(ctx context.Context, hash string, err error) {
 		g.mu.Lock()
 		g.proven = hash
 		was := !g.rec.RefusedSince.IsZero()
-		if was { // the day's count stays: the next refusal is of the same day
-			g.rec.RefusedSince, g.rec.NextProbeAt, g.rec.CredentialHash, g.rec.Detail = time.Time{}, time.Time{}, "", ""
-		}
 		g.mu.Unlock()
 		if was {
-			g.keep(ctx)
+			g.keep(ctx, func(r *Record) { // the day's count stays: the next refusal is of the same day
+				r.RefusedSince, r.NextProbeAt, r.CredentialHash, r.Detail = time.Time{}, time.Time{}, "", ""
+			})
 			g.wake(ctx, upload.CredentialsRefused)
 		}
 	case refused:
@@ -150,15 +166,16 @@ func (g *Gate) learnRefusal(ctx context.Context, hash string, f *upload.Fault) {
 	now := g.o.Now().UTC()
 	g.mu.Lock()
 	g.proven = ""
-	if g.rec.RefusedSince.IsZero() {
-		g.rec.RefusedSince = now
-	}
-	g.rec.CredentialHash, g.rec.NextProbeAt, g.rec.Detail = hash, now.Add(g.o.RefusedRetry), ""
-	if said, ok := errors.AsType[*upload.Refusal](f); ok {
-		g.rec.Detail = said.Message
-	}
 	g.mu.Unlock()
-	g.keep(ctx)
+	g.keep(ctx, func(r *Record) {
+		if r.RefusedSince.IsZero() {
+			r.RefusedSince = now
+		}
+		r.CredentialHash, r.NextProbeAt, r.Detail = hash, now.Add(g.o.RefusedRetry), ""
+		if said, ok := errors.AsType[*upload.Refusal](f); ok {
+			r.Detail = said.Message
+		}
+	})
 }
 
 func (g *Gate) isProven(hash string) bool {
@@ -167,18 +184,18 @@ func (g *Gate) isProven(hash string) bool {
 	return hash != "" && g.proven == hash
 }
 
-// refused reports whether these very credentials were refused; it needs mu.
-func (g *Gate) refused(hash string) bool {
-	return !g.rec.RefusedSince.IsZero() && g.rec.CredentialHash == hash
+// refused reports whether these very credentials were refused.
+func refused(r *Record, hash string) bool {
+	return !r.RefusedSince.IsZero() && r.CredentialHash == hash
 }
 
-// probeAt is when these credentials may be used; it needs mu.
-func (g *Gate) probeAt(hash string, now time.Time) time.Time {
-	if !g.refused(hash) {
+// probeAt is when these credentials may be used.
+func (g *Gate) probeAt(r *Record, hash string, now time.Time) time.Time {
+	if !refused(r, hash) {
 		return now
 	}
-	at := g.rec.NextProbeAt
-	if g.rec.RefusalDay == g.day(now) && g.rec.RefusalsToday >= g.o.RefusedPerDay {
+	at := r.NextProbeAt
+	if r.RefusalDay == g.day(now) && r.RefusalsToday >= g.o.RefusedPerDay {
 		if tomorrow := g.tomorrow(now); tomorrow.After(at) {
 			at = tomorrow
 		}

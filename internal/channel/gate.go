@@ -20,6 +20,12 @@ const longWait = time.Hour
 type Options struct {
 	Channel upload.Channel
 	Store   Store
+	// Shared says that other processes write the same record: it is read before
+	// it is relied on.
+	Shared bool
+	// Turn waits for the one right, among all processes, to try credentials that
+	// are not proven; nil: this process is alone.
+	Turn func(ctx context.Context) (release func(), err error)
 	// CredentialHash names the credentials as they are now; empty: none.
 	CredentialHash func() string
 	RefusedRetry   time.Duration
@@ -74,26 +80,35 @@ func New(o Options) *Gate {
 	return &Gate{o: o, turn: make(chan struct{}, 1), rec: Record{Channel: o.Channel}, shown: OK}
 }
 
-// Load reads what the store knows. It does so once; an error leaves it to be
-// tried again.
+// Load reads what the store knows: once, or at every call where the record is
+// shared; an error leaves it to be tried again.
 func (g *Gate) Load(ctx context.Context) error {
 	g.mu.Lock()
-	loaded := g.loaded
+	loaded := g.loaded && !g.o.Shared
 	g.mu.Unlock()
 	if loaded {
 		return nil
 	}
+	g.saving.Lock()
+	err := g.read(ctx)
+	g.saving.Unlock()
+	if err != nil {
+		return err
+	}
+	g.announce()
+	return nil
+}
+
+// read takes over the store's record; it needs saving.
+func (g *Gate) read(ctx context.Context) error {
 	r, err := g.o.Store.Channel(ctx, g.o.Channel)
 	if err != nil {
 		return upload.LocalFaultOf(upload.JournalUnavailable, "read the channel's record", err)
 	}
+	r.Channel = g.o.Channel
 	g.mu.Lock()
-	if !g.loaded {
-		r.Channel = g.o.Channel
-		g.rec, g.loaded = r, true
-	}
+	g.rec, g.loaded = r, true
 	g.mu.Unlock()
-	g.announce()
 	return nil
 }
 
@@ -114,14 +129,19 @@ func (g *Gate) Ready(ctx context.Context) error {
 
 // closed needs mu.
 func (g *Gate) closed(hash string, now time.Time) *upload.Closed {
+	return g.closedBy(&g.rec, hash, now)
+}
+
+// closedBy says what a record closes; it needs mu.
+func (g *Gate) closedBy(r *Record, hash string, now time.Time) *upload.Closed {
 	switch {
-	case g.rec.Paused:
+	case r.Paused:
 		return &upload.Closed{Reason: upload.ChannelPaused, For: longWait}
 	case hash == "":
 		g.missing = true
 		return &upload.Closed{Reason: upload.CredentialsMissing, For: longWait}
 	}
-	if wait := g.probeAt(hash, now).Sub(now); wait > 0 {
+	if wait := g.probeAt(r, hash, now).Sub(now); wait > 0 {
 		return &upload.Closed{Reason: upload.CredentialsRefused, For: wait}
 	}
 	return nil
@@ -145,19 +165,17 @@ func (g *Gate) setPaused(ctx context.Context, paused bool, by string) error {
 	if err := g.Load(ctx); err != nil {
 		return err
 	}
-	g.mu.Lock()
-	before := g.rec
-	if paused != before.Paused {
-		g.rec.Paused, g.rec.PausedBy, g.rec.PausedAt = paused, by, time.Time{}
-		if paused {
-			g.rec.PausedAt = g.o.Now().UTC()
+	err := g.change(ctx, func(r *Record) error {
+		if paused == r.Paused {
+			return nil
 		}
-	}
-	g.mu.Unlock()
-	if err := g.save(ctx); err != nil {
-		g.mu.Lock()
-		g.rec.Paused, g.rec.PausedBy, g.rec.PausedAt = before.Paused, before.PausedBy, before.PausedAt
-		g.mu.Unlock()
+		r.Paused, r.PausedBy, r.PausedAt = paused, by, time.Time{}
+		if paused {
+			r.PausedAt = g.o.Now().UTC()
+		}
+		return nil
+	})
+	if err != nil {
 		return upload.LocalFaultOf(upload.JournalUnavailable, "keep the channel's record", err)
 	}
 	g.announce()
@@ -183,26 +201,26 @@ func (g *Gate) Status() Status {
 	hash := g.o.CredentialHash()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.status(hash)
+	return g.status(&g.rec, hash)
 }
 
-// status needs mu.
-func (g *Gate) status(hash string) Status {
+// status is what a record amounts to; it needs mu.
+func (g *Gate) status(r *Record, hash string) Status {
 	s := Status{
-		Channel: g.o.Channel, State: OK, PausedBy: g.rec.PausedBy, PausedAt: g.rec.PausedAt,
-		RefusedSince: g.rec.RefusedSince, OfflineSince: g.offline.since,
+		Channel: g.o.Channel, State: OK, PausedBy: r.PausedBy, PausedAt: r.PausedAt,
+		RefusedSince: r.RefusedSince, OfflineSince: g.offline.since,
 	}
-	if g.refused(hash) {
-		s.NextProbeAt, s.ServerMessage = g.probeAt(hash, g.o.Now()).UTC(), g.rec.Detail
+	if refused(r, hash) {
+		s.NextProbeAt, s.ServerMessage = g.probeAt(r, hash, g.o.Now()).UTC(), r.Detail
 	}
 	switch {
 	case hash == "":
 		s.State, s.Reason = Unconfigured, upload.CredentialsMissing
-	case g.rec.Paused:
+	case r.Paused:
 		s.State, s.Reason = Paused, upload.ChannelPaused
 	case g.blocked.is():
 		s.State, s.Reason, s.Detail = Blocked, g.blocked.reason, g.blocked.detail
-	case g.refused(hash):
+	case refused(r, hash):
 		s.State, s.Reason = Refused, upload.CredentialsRefused
 	case g.offline.is():
 		s.State, s.Reason, s.Detail = Offline, g.offline.reason, g.offline.detail
@@ -214,7 +232,7 @@ func (g *Gate) status(hash string) Status {
 func (g *Gate) announce() {
 	hash := g.o.CredentialHash()
 	g.mu.Lock()
-	s := g.status(hash)
+	s := g.status(&g.rec, hash)
 	news := s.State != g.shown
 	g.shown = s.State
 	g.mu.Unlock()
@@ -237,27 +255,67 @@ func (g *Gate) wake(ctx context.Context, waiting ...upload.Reason) {
 	}
 }
 
-// save writes the record as it is when its turn comes.
-func (g *Gate) save(ctx context.Context) error {
+// changeTries bounds how often a change is made anew since others were faster.
+const changeTries = 10
+
+// change edits the record and saves it. Where another process was faster, the
+// edit is made again on what that one wrote, so that neither is lost. An error of
+// the edit ends it. The edit is called under mu, perhaps several times.
+func (g *Gate) change(ctx context.Context, edit func(r *Record) error) error {
 	g.saving.Lock()
 	defer g.saving.Unlock()
-	hash := g.o.CredentialHash()
-	g.mu.Lock()
-	s := g.status(hash)
-	r := g.rec
-	r.State, r.Reason, r.UpdatedAt = string(s.State), s.Reason, g.o.Now().UTC()
-	g.mu.Unlock()
-	if err := g.o.Store.SaveChannel(context.WithoutCancel(ctx), r); err != nil {
-		return fmt.Errorf("save channel: %w", err)
+	ctx = context.WithoutCancel(ctx)
+	for try := 1; ; try++ {
+		if g.o.Shared || try > 1 {
+			if err := g.read(ctx); err != nil {
+				return err
+			}
+		}
+		r, err := g.edited(edit)
+		if err != nil {
+			return err
+		}
+		err = g.o.Store.SaveChannel(ctx, r)
+		if err == nil {
+			r.Seen = r.UpdatedAt
+			g.mu.Lock()
+			g.rec = r
+			g.mu.Unlock()
+			return nil
+		}
+		if !errors.Is(err, ErrConflict) || try == changeTries {
+			return fmt.Errorf("save channel: %w", err)
+		}
 	}
-	return nil
 }
 
-// keep is save where the caller goes on without it.
-func (g *Gate) keep(ctx context.Context) {
-	if err := g.save(ctx); err != nil {
-		g.o.Logger.Error("channel record not saved", "channel", g.o.Channel, "error", err)
+func (g *Gate) edited(edit func(r *Record) error) (Record, error) {
+	hash := g.o.CredentialHash()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r := g.rec
+	if err := edit(&r); err != nil {
+		return r, err
 	}
+	s := g.status(&r, hash)
+	r.State, r.Reason, r.UpdatedAt = string(s.State), s.Reason, g.o.Now().UTC()
+	if !r.UpdatedAt.After(r.Seen) {
+		r.UpdatedAt = r.Seen.Add(1)
+	}
+	return r, nil
+}
+
+// keep is change where the caller goes on without it: the edit then holds in
+// this process alone.
+func (g *Gate) keep(ctx context.Context, edit func(r *Record)) {
+	err := g.change(ctx, func(r *Record) error { edit(r); return nil })
+	if err == nil {
+		return
+	}
+	g.mu.Lock()
+	edit(&g.rec)
+	g.mu.Unlock()
+	g.o.Logger.Error("channel record not saved", "channel", g.o.Channel, "error", err)
 }
 
 func isOver(err error) bool {

@@ -51,7 +51,7 @@ func (g *Gate) hear(ctx context.Context, err error, admission bool) {
 	g.mu.Unlock()
 	g.announce()
 	if changed {
-		g.keep(ctx)
+		g.keep(ctx, func(*Record) {}) // the state is part of it
 	}
 	if back {
 		g.wake(ctx, append(append(unreachable(), unusable()...), upload.UploadBroken)...)

@@ -2,6 +2,7 @@ package channel
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -42,12 +43,18 @@ type Record struct {
 	CredentialHash string // of the credentials that were refused
 
 	UpdatedAt time.Time
+	Seen      time.Time // UpdatedAt of the record that this one was made from
 }
+
+// ErrConflict: another process changed the record meanwhile.
+var ErrConflict = errors.New("the channel's record was changed meanwhile")
 
 // Store keeps records.
 type Store interface {
 	// Channel gives an empty record for a channel it does not know.
 	Channel(ctx context.Context, ch upload.Channel) (Record, error)
+	// SaveChannel puts r in place of the record it was made from, or returns
+	// ErrConflict.
 	SaveChannel(ctx context.Context, r Record) error
 }
 

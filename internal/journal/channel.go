@@ -27,6 +27,9 @@ type ChannelRecord struct {
 	CredentialHash string // of the credentials that were refused, to see that they changed
 
 	UpdatedAt time.Time
+	// Seen is the UpdatedAt of the record that this one was made from; Channel
+	// sets it, SaveChannel compares.
+	Seen time.Time
 }
 
 const channelColumns = `channel, state, reason, detail, paused, paused_by, paused_at,
@@ -54,10 +57,13 @@ func (j *Journal) Channel(ctx context.Context, ch upload.Channel) (ChannelRecord
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
+	r.Seen = r.UpdatedAt
 	return r, j.fail(op, err)
 }
 
-// SaveChannel puts the record in place of the earlier one.
+// SaveChannel puts r in place of the record it was made from, the one that was
+// updated at r.Seen (zero: of none). ErrConflict: somebody was faster; nothing was
+// written, and the caller reads and decides anew. UpdatedAt must differ from Seen.
 func (j *Journal) SaveChannel(ctx context.Context, r ChannelRecord) error {
 	const op = "save channel"
 	if err := j.begin(op); err != nil {
@@ -65,14 +71,28 @@ func (j *Journal) SaveChannel(ctx context.Context, r ChannelRecord) error {
 	}
 	args := channelRefs(&r)
 	err := j.transact(ctx, func(t txn) error {
-		if _, err := t.exec(ctx, `DELETE FROM channels WHERE channel = ?`, r.Channel); err != nil {
-			return err
+		n, err := t.exec(ctx, `INSERT INTO channels (`+channelColumns+`) VALUES (`+marks(len(args))+`)
+			ON CONFLICT (channel) DO UPDATE SET state = excluded.state, reason = excluded.reason, detail = excluded.detail,
+				paused = excluded.paused, paused_by = excluded.paused_by, paused_at = excluded.paused_at,
+				refused_since = excluded.refused_since, next_probe_at = excluded.next_probe_at,
+				refusals_today = excluded.refusals_today, refusal_day = excluded.refusal_day,
+				credential_hash = excluded.credential_hash, updated_at = excluded.updated_at
+			WHERE coalesce(channels.updated_at, 0) = ?`, append(args, epoch(r.Seen))...)
+		if err == nil && n == 0 {
+			err = ErrConflict
 		}
-		_, err := t.exec(ctx, `INSERT INTO channels (`+channelColumns+`) VALUES (`+marks(len(args))+`)`, args...)
 		return err
 	})
 	if err == nil {
 		j.notify()
 	}
 	return j.fail(op, err)
+}
+
+// epoch is a time in nanoseconds; 0 for none.
+func epoch(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // Trouble sorts the errors of a driver by what they mean to the journal.
@@ -20,6 +21,9 @@ const (
 	Unavailable
 	// Damaged says that the database's content is broken.
 	Damaged
+	// Again says that the transaction stood in another one's way and was given
+	// up: it is to be done again.
+	Again
 )
 
 // Dialect is what differs between databases.
@@ -35,6 +39,9 @@ type Dialect struct {
 	Classify func(err error) Trouble
 	// Verify reads the whole database for damage; nil: nothing to be done.
 	Verify func(ctx context.Context, read *sql.DB) error
+	// Patience bounds each transaction and each question, so that a database that
+	// hangs does not hang us; 0: they take what they take.
+	Patience time.Duration
 }
 
 // Store is an opened database with its schema in place.
@@ -44,4 +51,17 @@ type Store struct {
 	Dialect Dialect
 	// Release is called after both pools are closed, e.g. to give up a lock; may be nil.
 	Release func() error
+	// Shared is set where other processes work on the same journal.
+	Shared *Shared
+}
+
+// Shared is what a journal needs that several processes write to.
+type Shared struct {
+	// Follow calls told after changes that other processes made, until ctx ends.
+	Follow func(ctx context.Context, told func())
+	// Turn gives the one right of that name among all processes, and waits for
+	// it; it is given back by release.
+	Turn func(ctx context.Context, name string) (release func(), err error)
+	// Now is the one clock of all processes.
+	Now func() time.Time
 }

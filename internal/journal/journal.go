@@ -44,9 +44,10 @@ type Options struct {
 // Journal is the durable record. It is safe for concurrent use. Who opened it
 // closes it.
 type Journal struct {
-	store   Store
-	hook    func(op string) error
-	columns string // of uploads, in the order of columns()
+	store    Store
+	hook     func(op string) error
+	columns  string // of uploads, in the order of columns()
+	unfollow func()
 	watchers
 }
 
@@ -63,11 +64,15 @@ func New(ctx context.Context, s Store, o Options) (*Journal, error) {
 	if err := j.syncReasons(ctx); err != nil {
 		return nil, errors.Join(j.fail("open journal", err), j.Close())
 	}
+	j.follow()
 	return j, nil
 }
 
 // Close ends all use. Operations under way are waited for by the caller.
 func (j *Journal) Close() error {
+	if j.unfollow != nil {
+		j.unfollow()
+	}
 	err := j.store.Read.Close()
 	if j.store.Write != j.store.Read {
 		err = errors.Join(err, j.store.Write.Close())
@@ -119,7 +124,7 @@ func (j *Journal) fail(op string, err error) error {
 		return fmt.Errorf("%s: %w: %w", op, ErrDamaged, err)
 	case Full:
 		return fmt.Errorf("%s: %w", op, upload.LocalFaultOf(upload.DiskFull, "", err))
-	case Unavailable:
+	case Unavailable, Again:
 		return fmt.Errorf("%s: %w", op, upload.LocalFaultOf(upload.JournalUnavailable, "", err))
 	case Other, NotUnique:
 	}
@@ -127,8 +132,20 @@ func (j *Journal) fail(op string, err error) error {
 }
 
 // transact runs do in one transaction: all of it is durable when transact
-// returns nil, none of it otherwise.
+// returns nil, none of it otherwise. One that stood in another's way is done again.
 func (j *Journal) transact(ctx context.Context, do func(t txn) error) error {
+	const tries = 5
+	for try := 1; ; try++ {
+		err := j.transactOnce(ctx, do)
+		if try == tries || j.trouble(err) != Again {
+			return err
+		}
+	}
+}
+
+func (j *Journal) transactOnce(ctx context.Context, do func(t txn) error) error {
+	ctx, cancel := j.patient(ctx)
+	defer cancel()
 	tx, err := j.store.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -155,17 +172,20 @@ func (t txn) exec(ctx context.Context, query string, args ...any) (int64, error)
 	return r.RowsAffected()
 }
 
-func (t txn) row(ctx context.Context, query string, args ...any) *sql.Row {
+func (t txn) row(ctx context.Context, query string, args ...any) scanner {
 	return t.tx.QueryRowContext(ctx, t.d.Rebind(query), args...)
 }
 
 // row reads one row outside of any transaction.
-func (j *Journal) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return j.store.Read.QueryRowContext(ctx, j.store.Dialect.Rebind(query), args...)
+func (j *Journal) row(ctx context.Context, query string, args ...any) scanner {
+	ctx, cancel := j.patient(ctx)
+	return bounded{j.store.Read.QueryRowContext(ctx, j.store.Dialect.Rebind(query), args...), cancel}
 }
 
 // collect reads all rows of a query; refs gives the destinations of a row in v.
 func collect[T any](ctx context.Context, j *Journal, refs func(v *T) []any, query string, args ...any) ([]T, error) {
+	ctx, cancel := j.patient(ctx)
+	defer cancel()
 	rows, err := j.store.Read.QueryContext(ctx, j.store.Dialect.Rebind(query), args...)
 	if err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func (j *Journal) Latest(ctx context.Context, ch upload.Channel, filename string
 }
 
 // rowFunc reads one row, in a transaction or outside of one.
-type rowFunc func(ctx context.Context, query string, args ...any) *sql.Row
+type rowFunc func(ctx context.Context, query string, args ...any) scanner
 
 func (j *Journal) foretell(ctx context.Context, row rowFunc, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
 	u, err := j.latest(ctx, row, s.Channel, s.Filename, "")

@@ -1,6 +1,7 @@
 package journaltest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
@@ -93,11 +94,27 @@ var keeping = map[string]func(*fixture){
 		f.must(f.j.SaveChannel(f.ctx, r))
 		got, err = f.j.Channel(f.ctx, upload.Flu)
 		f.must(err)
+		r.Seen = r.UpdatedAt
 		f.same("saved", got, r)
-		f.must(f.j.SaveChannel(f.ctx, journal.ChannelRecord{Channel: upload.Flu, State: "ready"}))
+		f.must(f.j.SaveChannel(f.ctx, journal.ChannelRecord{Channel: upload.Flu, State: "ready", Seen: r.UpdatedAt}))
 		got, err = f.j.Channel(f.ctx, upload.Flu)
 		f.must(err)
 		f.same("saved again", got, journal.ChannelRecord{Channel: upload.Flu, State: "ready"})
+	},
+	"a channel's standing made from an old one is refused": func(f *fixture) {
+		first := journal.ChannelRecord{Channel: upload.Flu, State: "ok", UpdatedAt: f.now}
+		f.must(f.j.SaveChannel(f.ctx, first))
+		paused := journal.ChannelRecord{Channel: upload.Flu, State: "paused", Paused: true, UpdatedAt: f.now.Add(1), Seen: f.now}
+		f.must(f.j.SaveChannel(f.ctx, paused))
+		for _, seen := range []time.Time{{}, f.now} {
+			late := journal.ChannelRecord{Channel: upload.Flu, State: "offline", UpdatedAt: f.now.Add(2), Seen: seen}
+			if err := f.j.SaveChannel(f.ctx, late); !errors.Is(err, journal.ErrConflict) {
+				f.Fatalf("saved over what it had not seen: %v, want ErrConflict", err)
+			}
+		}
+		got, err := f.j.Channel(f.ctx, upload.Flu)
+		f.must(err)
+		f.same("still paused", got.Paused, true)
 	},
 	"notes are kept": func(f *fixture) {
 		v, err := f.j.Meta(f.ctx, "a")

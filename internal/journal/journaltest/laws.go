@@ -64,7 +64,7 @@ var laws = []law{
 	{"charset_is_known", open, set(`charset = 'latin1'`)},
 	{"packed_size_is_counted", open, set(`packed_size = -1`)},
 	{"packed_digest_names_its_kind", open, set(`packed_digest = 'md5:1'`)},
-	{"state_is_known", open, set(`state = 'running'`)},
+	{"state_is_known", open, set(`state = 'running', lease_owner = NULL, lease_until = NULL`)},
 	{"verdict_is_known", decided, set(`verdict = 'fine'`)},
 	{"FOREIGN KEY|uploads_reason_fkey", open, set(`reason = 'because'`)},
 	{"attempt_is_counted", open, set(`attempt = -1`)},
@@ -126,9 +126,9 @@ var laws = []law{
 	{"findings.upload_id, findings.n|findings_pkey", examined, finding("1", "'error'", "'R'", "1", "''")},
 	{"ticket_fate_is_known", sent, `UPDATE tickets SET fate = 'sealed' WHERE upload_id = ?`},
 	{"delivered_is_at_server", open, `INSERT INTO delivered (channel, digest, upload_id, verdict, at) VALUES ('flu', 'd', ?, 'unresolved', 1)`},
-	{"FOREIGN KEY|channels_reason_fkey", open, channelRow(`'because'`, `0`, `0`)},
+	{"FOREIGN KEY|channels_reason_fkey", open, channelRow(`'because'`, `FALSE`, `0`)},
 	{"paused_is_yes_or_no|paused", open, channelRow(`''`, `2`, `0`)},
-	{"refusals_are_counted", open, channelRow(`''`, `0`, `-1`)},
+	{"refusals_are_counted", open, channelRow(`''`, `FALSE`, `-1`)},
 }
 
 func runLaws(t *testing.T, open Open) {
