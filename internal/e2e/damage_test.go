@@ -121,7 +121,7 @@ func TestADamagedJournalIsSetAsideAndSaidSo(t *testing.T) {
 				digests = append(digests, drop(t, r.flu, name, good(t)))
 				r.endsWith(name, "accepted")
 			}
-			bad := drop(t, r.flu, "flu_bad.csv", csv(t, "flu", 2, 1))
+			bad := drop(t, r.flu, "flu_bad.csv", fileOf(t, "flu", 2, 1))
 			before := r.endsWith("flu_bad.csv", "invalid")
 			r.proc.kill()
 			damages[kind](t, r.state)
