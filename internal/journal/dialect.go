@@ -35,6 +35,9 @@ type Dialect struct {
 	ForUpdate string
 	// SkipLocked ends the SELECT of a claim, so that claimers pass each other by.
 	SkipLocked string
+	// OneWriter says that transactions that write exclude one another; then
+	// changes that come at once share a commit, by savepoints.
+	OneWriter bool
 	// Classify sorts an error of the driver; it must not match texts.
 	Classify func(err error) Trouble
 	// Verify reads the whole database for damage; nil: nothing to be done.

@@ -46,7 +46,8 @@ type Options struct {
 type Journal struct {
 	store    Store
 	hook     func(op string) error
-	columns  string // of uploads, in the order of columns()
+	columns  string   // of uploads, in the order of columns()
+	commits  *commits // nil: each change has its own
 	unfollow func()
 	watchers
 }
@@ -61,6 +62,9 @@ func New(ctx context.Context, s Store, o Options) (*Journal, error) {
 		o.Hook = func(string) error { return nil }
 	}
 	j := &Journal{store: s, hook: o.Hook, columns: columnNames()}
+	if s.Dialect.OneWriter {
+		j.commits = newCommits(s)
+	}
 	if err := j.syncReasons(ctx); err != nil {
 		return nil, errors.Join(j.fail("open journal", err), j.Close())
 	}
@@ -134,6 +138,9 @@ func (j *Journal) fail(op string, err error) error {
 // transact runs do in one transaction: all of it is durable when transact
 // returns nil, none of it otherwise. One that stood in another's way is done again.
 func (j *Journal) transact(ctx context.Context, do func(t txn) error) error {
+	if j.commits != nil {
+		return j.commits.add(ctx, do)
+	}
 	const tries = 5
 	for try := 1; ; try++ {
 		err := j.transactOnce(ctx, do)
@@ -165,7 +172,7 @@ type txn struct {
 
 // exec gives the number of rows changed.
 func (t txn) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	r, err := t.tx.ExecContext(ctx, t.d.Rebind(query), args...)
+	r, err := t.tx.ExecContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
 	if err != nil {
 		return 0, err
 	}
@@ -173,7 +180,7 @@ func (t txn) exec(ctx context.Context, query string, args ...any) (int64, error)
 }
 
 func (t txn) row(ctx context.Context, query string, args ...any) scanner {
-	return t.tx.QueryRowContext(ctx, t.d.Rebind(query), args...)
+	return t.tx.QueryRowContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
 }
 
 // row reads one row outside of any transaction.

@@ -73,12 +73,12 @@ func openPools(path string, held *lock) (journal.Store, error) {
 	case !errors.Is(err, fs.ErrExist):
 		return journal.Store{}, err
 	}
-	write, err := sql.Open("sqlite", dsn(path, url.Values{"_txlock": {"immediate"}}))
+	write, err := openPool(dsn(path, url.Values{"_txlock": {"immediate"}}))
 	if err != nil {
 		return journal.Store{}, err
 	}
 	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", dsn(path, url.Values{"_query_only": {"1"}}))
+	read, err := openPool(dsn(path, url.Values{"_query_only": {"1"}}))
 	if err != nil {
 		return journal.Store{}, errors.Join(err, write.Close())
 	}
@@ -86,7 +86,7 @@ func openPools(path string, held *lock) (journal.Store, error) {
 	read.SetMaxIdleConns(readers)
 	return journal.Store{
 		Write: write, Read: read, Release: held.release,
-		Dialect: journal.Dialect{Classify: classify, Verify: verify},
+		Dialect: journal.Dialect{OneWriter: true, Classify: classify, Verify: verify},
 	}, nil
 }
 

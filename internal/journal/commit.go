@@ -1,0 +1,141 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// errAbandoned: the change that was made durable beside this one broke off.
+var errAbandoned = errors.New("the shared transaction was abandoned")
+
+// commits gathers changes into shared transactions: a commit costs a write-through
+// of the disk, however much is in it. Changes that come while another one is
+// being committed go together into the next. Each runs at most once, in the
+// goroutine of any of those waiting, and once begun to its end, whatever becomes
+// of its caller's context; it is acknowledged after the commit that holds it.
+type commits struct {
+	store Store
+	lead  chan struct{} // held by whoever is committing
+
+	mu     sync.Mutex
+	queued []*change
+}
+
+// change is one caller's part of a shared transaction.
+type change struct {
+	do   func(t txn) error
+	err  error
+	done chan struct{} // closed when err is final
+}
+
+func newCommits(s Store) *commits { return &commits{store: s, lead: make(chan struct{}, 1)} }
+
+// add has do committed, by itself or by whoever is at it.
+func (c *commits) add(ctx context.Context, do func(t txn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	own := &change{do: do, done: make(chan struct{})}
+	c.mu.Lock()
+	c.queued = append(c.queued, own)
+	c.mu.Unlock()
+	select {
+	case <-own.done:
+	case c.lead <- struct{}{}:
+		func() {
+			defer func() { <-c.lead }()
+			c.commit(context.WithoutCancel(ctx))
+		}()
+	case <-ctx.Done():
+		if c.withdraw(own) {
+			return ctx.Err()
+		}
+	}
+	<-own.done
+	return own.err
+}
+
+// withdraw takes a change back that nobody has begun with.
+func (c *commits) withdraw(own *change) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, other := range c.queued {
+		if other == own {
+			c.queued = append(c.queued[:i:i], c.queued[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// commit takes all that is queued through one transaction.
+func (c *commits) commit(ctx context.Context) {
+	c.mu.Lock()
+	together := c.queued
+	c.queued = nil
+	c.mu.Unlock()
+	if len(together) == 0 {
+		return
+	}
+	lost := errAbandoned // what becomes of all if this panics
+	defer func() {
+		for _, one := range together {
+			if lost != nil && one.err == nil {
+				one.err = lost
+			}
+			close(one.done)
+		}
+	}()
+	lost = c.transaction(ctx, together)
+}
+
+// transaction gives the error of all those changes that have none of their own.
+func (c *commits) transaction(ctx context.Context, together []*change) error {
+	tx, err := c.store.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	t := txn{tx, c.store.Dialect}
+	if len(together) == 1 {
+		if err := together[0].do(t); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}
+	for _, one := range together {
+		if err := one.apart(ctx, t); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// apart runs the change so that its failure undoes it alone. The error returned
+// is the transaction's: after a full disk, say, the database has undone it all.
+func (c *change) apart(ctx context.Context, t txn) error {
+	if _, err := t.tx.ExecContext(ctx, `SAVEPOINT part`); err != nil {
+		return err
+	}
+	failed := c.do(t)
+	if failed != nil {
+		if _, err := t.tx.ExecContext(ctx, `ROLLBACK TO part`); err != nil {
+			return fmt.Errorf("%w (%w)", failed, err)
+		}
+	}
+	if _, err := t.tx.ExecContext(ctx, `RELEASE part`); err != nil {
+		return err
+	}
+	c.err = failed
+	return nil
+}
+
+// uncut keeps the end of one caller's context from undoing what is others' too.
+func (d Dialect) uncut(ctx context.Context) context.Context {
+	if d.OneWriter {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
