@@ -123,7 +123,9 @@ func TestADamagedJournalIsSetAsideAndSaidSo(t *testing.T) {
 			}
 			bad := drop(t, r.flu, "flu_bad.csv", fileOf(t, "flu", 2, 1))
 			before := r.endsWith("flu_bad.csv", "invalid")
-			r.proc.kill()
+			if err := r.proc.terminate(); err != nil { // all of it is in the database file then
+				t.Fatal(err)
+			}
 			damages[kind](t, r.state)
 			r.start()
 			if kind != "deleted" && kind != "emptied" {
