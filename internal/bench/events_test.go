@@ -29,7 +29,7 @@ func (s *sidecar) follow(ctx context.Context, t *testing.T) <-chan event {
 	events := make(chan event, 4096)
 	go func() {
 		defer close(events)
-		defer resp.Body.Close() //nolint:errcheck // read only
+		defer resp.Body.Close()
 		lines := bufio.NewScanner(resp.Body)
 		for lines.Scan() {
 			data, ok := strings.CutPrefix(lines.Text(), "data: ")

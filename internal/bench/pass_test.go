@@ -70,7 +70,7 @@ func (b *bench) source(t *testing.T, dir string, f feed, n int) upload.Upload {
 	must(t, os.Rename(path+".tmp", path))
 	d, err := durable.Open(filepath.Dir(path))
 	must(t, err)
-	defer d.Close() //nolint:errcheck // read only
+	defer d.Close()
 	id, err := d.Look(name)
 	must(t, err)
 	return upload.Upload{ID: upload.NewID(time.Now()), Channel: f.channel, Kind: f.kind, Filename: name, Source: id, State: upload.StateSettled}
@@ -123,7 +123,7 @@ func (w workshop) validateAndPack(ctx context.Context, b *bench) {
 	defer closing()
 	d, err := durable.Open(filepath.Join(w.dir, string(w.u.Channel)))
 	must(w.t, err)
-	defer d.Close() //nolint:errcheck // read only
+	defer d.Close()
 	o, err := validate.New(validate.StageOptions{
 		Library: b.library, Sources: map[upload.Channel]validate.Source{w.u.Channel: validate.DirSource{Dir: d}}, Packer: packer{s},
 	}).Run(ctx, w.u)
@@ -161,7 +161,7 @@ func (w workshop) zip() {
 func (w workshop) copy(out io.Writer) {
 	in, err := os.Open(filepath.Join(w.dir, string(w.u.Channel), w.u.Filename))
 	must(w.t, err)
-	defer in.Close() //nolint:errcheck // read only
+	defer in.Close()
 	_, err = io.CopyBuffer(io.MultiWriter(out, sha256.New()), struct{ io.Reader }{in}, make([]byte, 128<<10))
 	must(w.t, err)
 }

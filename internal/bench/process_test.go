@@ -124,7 +124,7 @@ func freeAddr(ctx context.Context, t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	must(t, err)
-	defer l.Close() //nolint:errcheck // only its port is wanted
+	defer l.Close()
 	return l.Addr().String()
 }
 

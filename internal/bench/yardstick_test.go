@@ -15,7 +15,7 @@ func commits(ctx context.Context, t *testing.T, n int) time.Duration {
 	t.Helper()
 	j, err := sqlite.Open(ctx, home(t), journal.Options{})
 	must(t, err)
-	defer j.Close() //nolint:errcheck // nothing of it is kept
+	defer j.Close()
 	db := j.DB()
 	_, err = db.ExecContext(ctx, `CREATE TABLE yardstick (n INTEGER PRIMARY KEY, text TEXT) STRICT`)
 	must(t, err)
