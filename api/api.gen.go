@@ -73,6 +73,24 @@ func (e Place) Valid() bool {
 	}
 }
 
+// Defines values for RestoreRequestAs.
+const (
+	RestoreRequestAsFile   RestoreRequestAs = "file"
+	RestoreRequestAsUpload RestoreRequestAs = "upload"
+)
+
+// Valid indicates whether the value is a known member of the RestoreRequestAs enum.
+func (e RestoreRequestAs) Valid() bool {
+	switch e {
+	case RestoreRequestAsFile:
+		return true
+	case RestoreRequestAsUpload:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Severity.
 const (
 	Error   Severity = "error"
@@ -414,6 +432,16 @@ type Health struct {
 	Reasons []Obstacle `json:"reasons"`
 }
 
+// JournalRebuilt The journal was damaged or lost and has been made anew from the recovery log and the directories.
+type JournalRebuilt struct {
+	At time.Time `json:"at"`
+
+	// Damaged What the damaged journal is called now
+	//
+	// Example: journal.db.damaged-20260301T080000Z
+	Damaged string `json:"damaged"`
+}
+
 // Misfit A place where the request does not fit.
 type Misfit struct {
 	Detail string   `json:"detail"`
@@ -515,6 +543,15 @@ type Receipt struct {
 	Status string `json:"status"`
 }
 
+// RestoreRequest defines model for RestoreRequest.
+type RestoreRequest struct {
+	// As `upload`: taken again as a new upload; `file`: put back as a file only.
+	As *RestoreRequestAs `json:"as,omitempty"`
+}
+
+// RestoreRequestAs `upload`: taken again as a new upload; `file`: put back as a file only.
+type RestoreRequestAs string
+
 // RuleCount How often a rule was broken in a column.
 type RuleCount struct {
 	// Column Empty where it concerns the whole row or file.
@@ -536,8 +573,9 @@ type State string
 
 // Status defines model for Status.
 type Status struct {
-	Channels []Channel `json:"channels"`
-	Now      time.Time `json:"now"`
+	Channels       []Channel       `json:"channels"`
+	JournalRebuilt *JournalRebuilt `json:"journal_rebuilt,omitempty"`
+	Now            time.Time       `json:"now"`
 
 	// Ready Whether files can be taken.
 	Ready bool `json:"ready"`
@@ -1021,6 +1059,9 @@ type ValidateFileParamsFormat string
 // TriggerUploadsJSONRequestBody defines body for TriggerUploads for application/json ContentType.
 type TriggerUploadsJSONRequestBody = TriggerRequest
 
+// RestoreUploadJSONRequestBody defines body for RestoreUpload for application/json ContentType.
+type RestoreUploadJSONRequestBody = RestoreRequest
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
@@ -1212,12 +1253,25 @@ type ClientInterface interface {
 	// Corresponds with GET /uploads/{id}/findings (the `ListFindings` operationId).
 	ListFindings(ctx context.Context, id UploadID, params *ListFindingsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RestoreUploadWithBody Put an original back
+	//
+	// Puts the archived or quarantined original back into the watched directory under its name, without overwriting anything. 409 where there is none to put back or the name is taken.
+	// By default, or with `as: upload`, it begins a new upload there (a content that the server has is not sent again). With `as: file` it is only put there and left alone: it is not taken again unless it changes or is forced.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /uploads/{id}/restore (the `RestoreUpload` operationId).
+	RestoreUploadWithBody(ctx context.Context, id UploadID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// RestoreUpload Put an original back
 	//
 	// Puts the archived or quarantined original back into the watched directory under its name, without overwriting anything. 409 where there is none to put back or the name is taken.
+	// By default, or with `as: upload`, it begins a new upload there (a content that the server has is not sent again). With `as: file` it is only put there and left alone: it is not taken again unless it changes or is forced.
+	//
+	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /uploads/{id}/restore (the `RestoreUpload` operationId).
-	RestoreUpload(ctx context.Context, id UploadID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RestoreUpload(ctx context.Context, id UploadID, body RestoreUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RetryUpload Try again now
 	//
@@ -1515,13 +1569,36 @@ func (c *Client) ListFindings(ctx context.Context, id UploadID, params *ListFind
 	return c.Client.Do(req)
 }
 
+// RestoreUploadWithBody Put an original back
+//
+// Puts the archived or quarantined original back into the watched directory under its name, without overwriting anything. 409 where there is none to put back or the name is taken.
+// By default, or with `as: upload`, it begins a new upload there (a content that the server has is not sent again). With `as: file` it is only put there and left alone: it is not taken again unless it changes or is forced.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /uploads/{id}/restore (the `RestoreUpload` operationId).
+func (c *Client) RestoreUploadWithBody(ctx context.Context, id UploadID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreUploadRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // RestoreUpload Put an original back
 //
 // Puts the archived or quarantined original back into the watched directory under its name, without overwriting anything. 409 where there is none to put back or the name is taken.
+// By default, or with `as: upload`, it begins a new upload there (a content that the server has is not sent again). With `as: file` it is only put there and left alone: it is not taken again unless it changes or is forced.
+//
+// Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /uploads/{id}/restore (the `RestoreUpload` operationId).
-func (c *Client) RestoreUpload(ctx context.Context, id UploadID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRestoreUploadRequest(c.Server, id)
+func (c *Client) RestoreUpload(ctx context.Context, id UploadID, body RestoreUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreUploadRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2282,8 +2359,19 @@ func NewListFindingsRequest(server string, id UploadID, params *ListFindingsPara
 	return req, nil
 }
 
-// NewRestoreUploadRequest constructs an http.Request for the RestoreUpload method
-func NewRestoreUploadRequest(server string, id UploadID) (*http.Request, error) {
+// NewRestoreUploadRequest calls the generic RestoreUpload builder with application/json body
+func NewRestoreUploadRequest(server string, id UploadID, body RestoreUploadJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRestoreUploadRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewRestoreUploadRequestWithBody constructs an http.Request for the RestoreUpload method, with any body, and a specified content type
+func NewRestoreUploadRequestWithBody(server string, id UploadID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2308,10 +2396,12 @@ func NewRestoreUploadRequest(server string, id UploadID) (*http.Request, error) 
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2627,14 +2717,25 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /uploads/{id}/findings (the `ListFindings` operationId).
 	ListFindingsWithResponse(ctx context.Context, id UploadID, params *ListFindingsParams, reqEditors ...RequestEditorFn) (*ListFindingsResponse, error)
 
+	// RestoreUploadWithBodyWithResponse Put an original back
+	//
+	// Puts the archived or quarantined original back into the watched directory under its name, without overwriting anything. 409 where there is none to put back or the name is taken.
+	// By default, or with `as: upload`, it begins a new upload there (a content that the server has is not sent again). With `as: file` it is only put there and left alone: it is not taken again unless it changes or is forced.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /uploads/{id}/restore (the `RestoreUpload` operationId).
+	RestoreUploadWithBodyWithResponse(ctx context.Context, id UploadID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RestoreUploadResponse, error)
+
 	// RestoreUploadWithResponse Put an original back
 	//
 	// Puts the archived or quarantined original back into the watched directory under its name, without overwriting anything. 409 where there is none to put back or the name is taken.
+	// By default, or with `as: upload`, it begins a new upload there (a content that the server has is not sent again). With `as: file` it is only put there and left alone: it is not taken again unless it changes or is forced.
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /uploads/{id}/restore (the `RestoreUpload` operationId).
-	RestoreUploadWithResponse(ctx context.Context, id UploadID, reqEditors ...RequestEditorFn) (*RestoreUploadResponse, error)
+	RestoreUploadWithResponse(ctx context.Context, id UploadID, body RestoreUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*RestoreUploadResponse, error)
 
 	// RetryUploadWithResponse Try again now
 	//
@@ -4735,15 +4836,32 @@ func (c *ClientWithResponses) ListFindingsWithResponse(ctx context.Context, id U
 	return ParseListFindingsResponse(rsp)
 }
 
+// RestoreUploadWithBodyWithResponse Put an original back
+//
+// Puts the archived or quarantined original back into the watched directory under its name, without overwriting anything. 409 where there is none to put back or the name is taken.
+// By default, or with `as: upload`, it begins a new upload there (a content that the server has is not sent again). With `as: file` it is only put there and left alone: it is not taken again unless it changes or is forced.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /uploads/{id}/restore (the `RestoreUpload` operationId).
+func (c *ClientWithResponses) RestoreUploadWithBodyWithResponse(ctx context.Context, id UploadID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RestoreUploadResponse, error) {
+	rsp, err := c.RestoreUploadWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRestoreUploadResponse(rsp)
+}
+
 // RestoreUploadWithResponse Put an original back
 //
 // Puts the archived or quarantined original back into the watched directory under its name, without overwriting anything. 409 where there is none to put back or the name is taken.
+// By default, or with `as: upload`, it begins a new upload there (a content that the server has is not sent again). With `as: file` it is only put there and left alone: it is not taken again unless it changes or is forced.
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /uploads/{id}/restore (the `RestoreUpload` operationId).
-func (c *ClientWithResponses) RestoreUploadWithResponse(ctx context.Context, id UploadID, reqEditors ...RequestEditorFn) (*RestoreUploadResponse, error) {
-	rsp, err := c.RestoreUpload(ctx, id, reqEditors...)
+func (c *ClientWithResponses) RestoreUploadWithResponse(ctx context.Context, id UploadID, body RestoreUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*RestoreUploadResponse, error) {
+	rsp, err := c.RestoreUpload(ctx, id, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -9103,7 +9221,8 @@ func (response ListFindings503ApplicationProblemPlusJSONResponse) VisitListFindi
 }
 
 type RestoreUploadRequestObject struct {
-	ID UploadID `json:"id"`
+	ID   UploadID `json:"id"`
+	Body *RestoreUploadJSONRequestBody
 }
 
 type RestoreUploadResponseObject interface {
@@ -10134,6 +10253,32 @@ func (sh *strictHandler) RestoreUpload(ctx echo.Context, id UploadID) error {
 	var request RestoreUploadRequestObject
 
 	request.ID = id
+
+	var body RestoreUploadJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RestoreUpload(ctx.Request().Context(), request.(RestoreUploadRequestObject))

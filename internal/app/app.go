@@ -18,8 +18,8 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/httpapi"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
-	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/pipeline"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/recovery"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/telemetry"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -54,6 +54,10 @@ type App struct {
 
 	state, spool *durable.Dir
 	journal      *journal.Journal
+	recovery     *recovery.Log // nil: the journal is not in the state directory
+	setAside     string        // the damaged journal's new name, if there was one
+	trouble      *trouble
+	noted        known // verdicts in the recovery log whose originals are being put away
 	lines        map[upload.Channel]*line
 	stages       stages
 	sending      *sending
@@ -68,11 +72,11 @@ type App struct {
 // New sets everything up and starts nothing. When it fails, what was set up is
 // taken down again.
 func New(ctx context.Context, cfg *config.Config, stdout io.Writer, seams Seams) (*App, error) {
-	a := &App{cfg: cfg, seams: seams, lines: map[upload.Channel]*line{}, sending: newSending(), batches: validate.NewBatches(nil), compare: make(chan string, 1024)}
+	a := &App{cfg: cfg, seams: seams, lines: map[upload.Channel]*line{}, sending: newSending(), trouble: newTrouble(), batches: validate.NewBatches(nil), compare: make(chan string, 1024)}
 	a.health = &health{a: a, started: time.Now()}
 	for _, setUp := range []func(context.Context) error{
 		func(ctx context.Context) error { return a.startTelemetry(ctx, stdout) },
-		a.openState, a.openJournal, a.openChannels, a.buildPipeline, a.buildServer,
+		a.openState, a.openJournal, a.openChannels, a.recoverJournal, a.buildPipeline, a.buildServer,
 	} {
 		if err := setUp(ctx); err != nil {
 			return nil, errors.Join(err, a.life.stop(stopBudget, slog.New(slog.DiscardHandler)))
@@ -148,18 +152,7 @@ func (a *App) hooked(more ...durable.Option) []durable.Option {
 	return append(more, durable.WithHook(a.seams.Files))
 }
 
-func (a *App) openJournal(ctx context.Context) error {
-	j, err := sqlite.Open(ctx, a.cfg.StateDir, journal.Options{Hook: a.seams.Journal})
-	if err != nil {
-		return err
-	}
-	a.journal = j
-	a.life.onStop("journal", func(context.Context) error { return j.Close() })
-	if err := j.ForgetLeases(ctx); err != nil { // we hold the lock: whoever had them is dead
-		return fmt.Errorf("free what an earlier process had claimed: %w", err)
-	}
-	return nil
-}
+func (a *App) openJournal(ctx context.Context) error { return a.openSQLite(ctx) }
 
 func (a *App) openChannels(ctx context.Context) error {
 	a.secrets = config.NewSecrets(a.cfg, a.log)
@@ -244,7 +237,7 @@ func (a *App) faulted(stage string, u upload.Upload, f *upload.Fault) {
 func (a *App) buildServer(ctx context.Context) error {
 	o := httpapi.Options{
 		Version: Version, StartedAt: a.health.started,
-		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health,
+		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Rebuilt: a.rebuiltAt,
 		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Wrap: a.telemetry.Handler, Logger: a.log,
 	}
 	if a.cfg.TLSCertFile != "" {
@@ -320,6 +313,8 @@ func (a *App) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case err = <-failed: // without the API nobody could see us work
+	case <-a.beyondRepair(ctx):
+		err = errDamaged
 	}
 	a.health.leaving.Store(true)
 	a.log.Info("stopping")

@@ -42,12 +42,16 @@ func (h *health) Ready(context.Context) []httpapi.Obstacle {
 	if free, err := h.a.state.FreeBytes(); err == nil && free < int64(h.a.cfg.DiskReserve) {
 		all = append(all, httpapi.Obstacle{Reason: upload.DiskFull})
 	}
+	journal := h.a.trouble.now()
+	if journal != nil {
+		all = append(all, httpapi.Obstacle{Reason: journal.Reason, Detail: journal.Detail})
+	}
 	for _, l := range h.a.ordered() {
 		seen := l.watcher.Status()
 		if seen.Reason != "" {
 			all = append(all, httpapi.Obstacle{Reason: seen.Reason, Channel: l.Name, Detail: seen.Detail})
 		}
-		if seen.Journal != "" {
+		if seen.Journal != "" && journal == nil {
 			all = append(all, httpapi.Obstacle{Reason: seen.Journal, Channel: l.Name})
 		}
 	}

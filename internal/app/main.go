@@ -85,16 +85,22 @@ func serve(ctx context.Context, c Call, args []string) int {
 		printFaults(c.Stderr, err)
 		return exitUsage
 	}
-	a, err := New(ctx, cfg, c.Stdout, c.Seams)
-	if err != nil {
-		fmt.Fprintf(c.Stderr, "无法启动 / cannot start: %v\n", err)
-		return exitFailed
+	for {
+		a, err := New(ctx, cfg, c.Stdout, c.Seams)
+		if err != nil {
+			fmt.Fprintf(c.Stderr, "无法启动 / cannot start: %v\n", err)
+			return exitFailed
+		}
+		err = a.Run(ctx)
+		if errors.Is(err, errDamaged) && ctx.Err() == nil {
+			continue // the next one makes the journal anew
+		}
+		if err != nil {
+			fmt.Fprintf(c.Stderr, "异常结束 / ended with a fault: %v\n", err)
+			return exitFailed
+		}
+		return exitOK
 	}
-	if err := a.Run(ctx); err != nil {
-		fmt.Fprintf(c.Stderr, "异常结束 / ended with a fault: %v\n", err)
-		return exitFailed
-	}
-	return exitOK
 }
 
 func printFaults(w io.Writer, err error) {

@@ -35,7 +35,7 @@ func (o operator) Retry(ctx context.Context, id upload.ID) (upload.Upload, error
 	case u.State.Open() && !u.NextAttemptAt.After(now):
 		return u, nil // it is due, or being worked on: taking it away would only delay it
 	case u.Verdict == upload.Unresolved && u.Place == upload.InQuarantine:
-		return o.Restore(ctx, id) // it comes back as an upload that takes over the ticket, and asks before it sends
+		return o.Restore(ctx, id, false) // it comes back as an upload that takes over the ticket, and asks before it sends
 	case u.Verdict == upload.Unresolved:
 		u, err = o.act(ctx, u, upload.AskedAgain())
 	default:
@@ -60,6 +60,9 @@ func (o operator) Cancel(ctx context.Context, id upload.ID) (upload.Upload, erro
 	if err := o.a.stages.pack.Remove(after); err != nil {
 		o.a.log.Warn("packed copy of a cancelled upload stays until the next start", slog.String("upload_id", string(id)), slog.Any("error", err))
 	}
+	if err := o.a.recovery.Keep(after, after.UpdatedAt); err != nil {
+		o.a.log.Warn("cancelled upload is not in the recovery log", slog.String("upload_id", string(id)), slog.Any("error", err))
+	}
 	o.a.telemetry.Observer().Ended(ctx, before, after)
 	return after, nil
 }
@@ -77,8 +80,8 @@ func (o operator) act(ctx context.Context, before upload.Upload, outcome upload.
 }
 
 // Restore implements httpapi.Operator: the original goes back into the watched
-// directory, where it is spotted as a new upload.
-func (o operator) Restore(ctx context.Context, id upload.ID) (upload.Upload, error) {
+// directory, where it is spotted as a new upload, or, as a file only, left alone.
+func (o operator) Restore(ctx context.Context, id upload.ID, fileOnly bool) (upload.Upload, error) {
 	u, err := o.a.journal.Get(ctx, id)
 	if err != nil {
 		return u, err
@@ -86,7 +89,11 @@ func (o operator) Restore(ctx context.Context, id upload.ID) (upload.Upload, err
 	if u.State != upload.StateRetired || (u.Place != upload.InArchive && u.Place != upload.InQuarantine) {
 		return u, fmt.Errorf("%w: there is no original in archive or quarantine", httpapi.ErrNotPossible)
 	}
-	name, err := o.a.stages.retire.Restore(ctx, u)
+	if fileOnly {
+		u, err = o.restoreFile(ctx, u)
+	} else {
+		_, err = o.a.stages.retire.Restore(ctx, u)
+	}
 	switch {
 	case errors.Is(err, retire.ErrNameTaken):
 		return u, fmt.Errorf("%w: a file of that name is in the watched directory", httpapi.ErrNotPossible)
@@ -95,11 +102,29 @@ func (o operator) Restore(ctx context.Context, id upload.ID) (upload.Upload, err
 	case err != nil:
 		return u, err
 	}
-	o.a.log.Info("original restored", slog.String("upload_id", string(id)), slog.String("filename", name))
+	o.a.log.Info("original restored", slog.String("upload_id", string(id)), slog.String("filename", u.Filename), slog.Bool("file_only", fileOnly))
 	if l, ok := o.a.lines[u.Channel]; ok {
-		l.watcher.Released(name)
+		l.watcher.Released(u.Filename)
 	}
 	return u, nil
+}
+
+// restoreFile puts a copy of the original back that the watch will know: the
+// journal is told of it before it has its name.
+func (o operator) restoreFile(ctx context.Context, u upload.Upload) (upload.Upload, error) {
+	latest, err := o.a.journal.Latest(ctx, u.Channel, u.Filename)
+	if err != nil {
+		return u, err
+	}
+	if latest.ID != u.ID {
+		return u, fmt.Errorf("%w: a later upload of that file name exists, %s", httpapi.ErrNotPossible, latest.ID)
+	}
+	_, err = o.a.stages.retire.RestoreFile(ctx, u, func(copied upload.Identity) error {
+		var err error
+		u, err = o.act(ctx, u, upload.PutBackAsFile(copied))
+		return err
+	})
+	return u, err
 }
 
 // trigger looks into the watched directories at once.

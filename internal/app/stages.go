@@ -24,6 +24,7 @@ type stages struct {
 	transmit *transmit.Stage
 	confirm  *confirm.Stage
 	retire   *retire.Stage
+	putAway  func(ctx context.Context, u upload.Upload) (upload.Outcome, error) // retire, after the verdict is kept
 }
 
 // list is the way of a file.
@@ -34,7 +35,7 @@ func (s stages) list() []pipeline.Stage {
 		{Name: "pack", From: upload.StateValidated, Crew: pipeline.Heavy, Run: s.pack.Run},
 		{Name: "transmit", From: upload.StatePacked, Crew: pipeline.Heavy, Run: s.transmit.Run},
 		{Name: "confirm", From: upload.StateSent, Crew: pipeline.Light, Run: s.confirm.Run},
-		{Name: "retire", From: upload.StateDecided, Crew: pipeline.Light, Run: s.retire.Run},
+		{Name: "retire", From: upload.StateDecided, Crew: pipeline.Light, Run: s.putAway},
 	}
 }
 
@@ -75,12 +76,13 @@ func (a *App) newStages() stages {
 		}),
 		pack: packing,
 		transmit: transmit.New(transmit.Options{
-			Channels: sending, Spool: packing, Tickets: a.journal, Backoff: backoff, FirstPoll: cfg.PollMin, Progress: a.sending.note, Logger: log,
+			Channels: sending, Spool: packing, Tickets: ticketKeeper{a}, Backoff: backoff, FirstPoll: cfg.PollMin, Progress: a.sending.note, Logger: log,
 		}),
 		confirm: confirm.New(confirm.Options{
 			Channels: asking, Earlier: a.journal, PollMin: cfg.PollMin, PollMax: cfg.PollMax,
 			Deadline: cfg.ResultDeadline, Grace: cfg.UnknownGrace, Logger: log,
 		}),
+		putAway: a.putAway,
 		retire: retire.New(retire.Options{
 			Watch: dirs, State: a.state, Policies: policies, Spool: packing, Findings: foundBy{a.journal}, Logger: log,
 		}),

@@ -35,6 +35,7 @@ func (a *App) runUpkeep(ctx context.Context, wg *sync.WaitGroup) {
 		}
 	})
 	wg.Go(func() { a.sweeping(ctx) })
+	wg.Go(func() { a.probing(ctx) })
 	wg.Go(func() { a.comparing(ctx) })
 }
 

@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"internal/journal":             {"internal/upload"},
 	"internal/journal/sqlite":      {"internal/upload", "internal/journal"},
 	"internal/journal/journaltest": {"internal/upload", "internal/journal"},
+	"internal/recovery":            {"internal/upload", "internal/durable"},
 	"internal/pipeline":            {"internal/upload", "internal/journal"},
 
 	"api":                   {},

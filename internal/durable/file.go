@@ -65,6 +65,24 @@ func (d *Dir) create(name string) (*File, error) {
 	return &File{dir: d, name: name, f: f}, nil
 }
 
+// OpenAppend opens the file name for writing at its end, and makes it, readable
+// by its owner alone, if it is not there. Sync the directory when it must last.
+func (d *Dir) OpenAppend(name string) (*File, error) {
+	if err := d.before(OpCreate, name); err != nil {
+		return nil, err
+	}
+	parent, err := d.parent(name)
+	if err != nil {
+		return nil, d.wrap(OpCreate, err)
+	}
+	defer parent.Close() //nolint:errcheck // a directory opened to name files in
+	f, err := openAt(parent, path.Base(name), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, d.wrap(OpCreate, err)
+	}
+	return &File{dir: d, name: name, f: f}, nil
+}
+
 // Name is the name the file was opened under.
 func (f *File) Name() string { return f.name }
 

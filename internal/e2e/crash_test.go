@@ -159,6 +159,40 @@ func crashOnce(t *testing.T, srv *server, c crashCase, at string) (crashed bool)
 	return crashed
 }
 
+func TestKilledAgainAndAgainAFileStillComesToItsVerdictOnce(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	for kind, stride := range map[string]int{"journal": 3, "files": 5} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, srv, "HQMS_WATCH_DIR=", "HQMS_ACCOUNT=", "HQMS_PASSWORD=", "HQMS_SERVER_URL=", "CONCURRENCY=1", "RESCAN_INTERVAL=100ms", "UNKNOWN_GRACE=50ms")
+			digest := drop(t, r.flu, "flu_1.csv", good(t))
+			kills := 0
+			for k := stride; !r.cameThrough(fmt.Sprintf("%s:%d", kind, k)); k += stride {
+				kills++
+			}
+			t.Logf("killed %d times on its way", kills)
+			r.start()
+			u := r.endsWith("flu_1.csv", "accepted")
+			srv.mustHave(digest, 1, 1)
+			r.mustBeOnlyAt(u, digest, "archive")
+			r.mustHaveEmptySpool()
+			r.mustBeTidy(u)
+		})
+	}
+}
+
+// cameThrough runs the crashing sidecar and reports whether the file came to
+// its end, crash or not.
+func (r *rig) cameThrough(at string) bool {
+	r.t.Helper()
+	r.startCrashing(at)
+	done := func() bool { return strings.Contains(r.proc.out.String(), `"state":"retired"`) }
+	eventually(r.t, "it dies or is done", func() bool { return r.proc.ended() || done() })
+	r.proc.kill()
+	return done()
+}
+
 // mustBeTidy fails when something of ours was left in the watched directory, or
 // a quarantined original lies without its result.
 func (r *rig) mustBeTidy(u row) {

@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/recovery"
 )
 
 // observer is the early-delete detector: it sees every file that leaves a
@@ -107,7 +109,7 @@ func (o *observer) verify() {
 	}
 	defer j.Close()
 	for _, d := range o.gone {
-		if !o.own[d.name] && !decidedBefore(ctx, o.t, j, d) {
+		if !o.own[d.name] && !decidedBefore(ctx, o.t, j, d) && !keptBefore(ctx, o.t, o.state, d) {
 			o.t.Errorf("%s left the watched directory at %s, before its verdict was on record", d.name, d.at.Format(time.StampMicro))
 		}
 	}
@@ -133,6 +135,28 @@ func decidedBefore(ctx context.Context, t *testing.T, j *journal.Journal, d depa
 			if e.Verdict != "" && !e.At.After(d.at) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// keptBefore reports the same of the recovery log, which knows it also when the
+// journal has been lost since.
+func keptBefore(ctx context.Context, t *testing.T, state string, d departure) bool {
+	dir, err := durable.Open(filepath.Join(state, recovery.DirName))
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	defer dir.Close()
+	for line, err := range recovery.Open(dir).Lines(ctx) {
+		if err != nil {
+			t.Error(err)
+			return false
+		}
+		u := line.Upload
+		if line.Err == nil && u.Filename == d.name && u.Verdict != "" && !u.UpdatedAt.After(d.at) {
+			return true
 		}
 	}
 	return false

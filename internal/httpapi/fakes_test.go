@@ -189,7 +189,7 @@ func (w *world) Cancel(_ context.Context, id upload.ID) (upload.Upload, error) {
 	return w.act("cancel", id)
 }
 
-func (w *world) Restore(_ context.Context, id upload.ID) (upload.Upload, error) {
+func (w *world) Restore(_ context.Context, id upload.ID, _ bool) (upload.Upload, error) {
 	return w.act("restore", id)
 }
 

@@ -117,7 +117,11 @@ func (h *handlers) CancelUpload(ctx context.Context, r api.CancelUploadRequestOb
 
 // RestoreUpload puts an original back.
 func (h *handlers) RestoreUpload(ctx context.Context, r api.RestoreUploadRequestObject) (api.RestoreUploadResponseObject, error) {
-	u, err := h.Operator.Restore(ctx, upload.ID(r.ID))
+	as := api.RestoreRequestAsUpload
+	if r.Body != nil {
+		as = or(r.Body.As, as)
+	}
+	u, err := h.Operator.Restore(ctx, upload.ID(r.ID), as == api.RestoreRequestAsFile)
 	v, err := h.acted(ctx, r.ID, u, err)
 	if err != nil {
 		return nil, err

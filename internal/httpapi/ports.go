@@ -46,7 +46,8 @@ type Feed interface {
 type Operator interface {
 	Retry(ctx context.Context, id upload.ID) (upload.Upload, error)
 	Cancel(ctx context.Context, id upload.ID) (upload.Upload, error)
-	Restore(ctx context.Context, id upload.ID) (upload.Upload, error)
+	// Restore puts the original back: as a new upload, or as a file only.
+	Restore(ctx context.Context, id upload.ID, fileOnly bool) (upload.Upload, error)
 }
 
 // Look is a request to look into the watched directories now.

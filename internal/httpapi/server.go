@@ -31,6 +31,9 @@ type Options struct {
 	Metrics  http.Handler // nil: /metrics answers 404
 	Tokens   Tokens
 	Preview  Preview
+	// Rebuilt is when the journal was last made anew, and what the damaged one is
+	// called now; the zero time: never. nil: nobody knows.
+	Rebuilt func(ctx context.Context) (at time.Time, damaged string)
 
 	// Middleware runs outermost, first one first.
 	Middleware []echo.MiddlewareFunc

@@ -16,7 +16,14 @@ func (h *handlers) GetStatus(ctx context.Context, _ api.GetStatusRequestObject) 
 		return nil, err
 	}
 	obstacles := h.Health.Ready(ctx)
+	var rebuilt *api.JournalRebuilt
+	if h.Rebuilt != nil {
+		if at, damaged := h.Rebuilt(ctx); !at.IsZero() {
+			rebuilt = &api.JournalRebuilt{At: at.UTC(), Damaged: damaged}
+		}
+	}
 	return api.GetStatus200JSONResponse{
+		JournalRebuilt: rebuilt,
 		Version: h.Version, StartedAt: h.StartedAt.UTC(), Now: h.Now().UTC(),
 		Ready: len(obstacles) == 0, Reasons: viewObstacles(obstacles), Channels: each(channels, viewChannel),
 	}, nil

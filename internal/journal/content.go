@@ -74,10 +74,7 @@ func (j *Journal) KeepTicket(ctx context.Context, u upload.Upload, ticket upload
 		if n == 0 {
 			return ErrLeaseLost
 		}
-		_, err = t.exec(ctx, `INSERT INTO tickets (upload_id, channel, digest, token, url, ticket_offset, issued_at, fate) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (upload_id, token, url) DO UPDATE SET ticket_offset = excluded.ticket_offset, fate = excluded.fate`,
-			u.ID, u.Channel, u.Digest, ticket.Token, ticket.URL, ticket.Offset, at(ticket.IssuedAt), ticket.Fate)
-		return err
+		return addTicket(ctx, t, u, ticket)
 	}))
 }
 

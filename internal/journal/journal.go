@@ -39,6 +39,10 @@ type Options struct {
 	// doing the operation. It is there so that a test can make exactly one fail
 	// or end the process at it. It must be safe for concurrent use.
 	Hook func(op string) error
+	// Failed is told of every operation that failed because the database is
+	// damaged, full or away, with the error that is returned. It must not block
+	// and must not use the journal. nil: nobody is told.
+	Failed func(err error)
 }
 
 // Journal is the durable record. It is safe for concurrent use. Who opened it
@@ -46,6 +50,7 @@ type Options struct {
 type Journal struct {
 	store    Store
 	hook     func(op string) error
+	failed   func(err error)
 	columns  string   // of uploads, in the order of columns()
 	commits  *commits // nil: each change has its own
 	unfollow func()
@@ -61,7 +66,10 @@ func New(ctx context.Context, s Store, o Options) (*Journal, error) {
 	if o.Hook == nil {
 		o.Hook = func(string) error { return nil }
 	}
-	j := &Journal{store: s, hook: o.Hook, columns: columnNames()}
+	if o.Failed == nil {
+		o.Failed = func(error) {}
+	}
+	j := &Journal{store: s, hook: o.Hook, failed: o.Failed, columns: columnNames()}
 	if s.Dialect.OneWriter {
 		j.commits = newCommits(s)
 	}
@@ -120,19 +128,25 @@ func (j *Journal) fail(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	switch j.store.Dialect.Classify(err) {
-	case Damaged:
-		if errors.Is(err, ErrDamaged) {
-			break
-		}
-		return fmt.Errorf("%s: %w: %w", op, ErrDamaged, err)
-	case Full:
-		return fmt.Errorf("%s: %w", op, upload.LocalFaultOf(upload.DiskFull, "", err))
-	case Unavailable, Again:
-		return fmt.Errorf("%s: %w", op, upload.LocalFaultOf(upload.JournalUnavailable, "", err))
-	case Other, NotUnique:
+	trouble := j.store.Dialect.Classify(err)
+	if errors.Is(err, ErrDamaged) {
+		trouble = Damaged
 	}
-	return fmt.Errorf("%s: %w", op, err)
+	switch trouble {
+	case Damaged:
+		if !errors.Is(err, ErrDamaged) {
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+	case Full:
+		err = upload.LocalFaultOf(upload.DiskFull, "", err)
+	case Unavailable, Again:
+		err = upload.LocalFaultOf(upload.JournalUnavailable, "", err)
+	case Other, NotUnique:
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	err = fmt.Errorf("%s: %w", op, err)
+	j.failed(err)
+	return err
 }
 
 // transact runs do in one transaction: all of it is durable when transact

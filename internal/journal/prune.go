@@ -7,12 +7,12 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
-// prunable: finished, the original no longer in our keeping (or in the watched
-// directory, but a later upload is about the file of that name), and nothing
+// prunable: finished, the original no longer in our keeping (or it, or a copy put
+// back, in the watched directory, but a later upload is about the file of that name), and nothing
 // left that only this row knows: who holds content without a verdict that says
 // that the server has it, has the ticket to ask with.
 const prunable = `finished_at < ? AND finished_at IS NOT NULL AND place NOT IN ('archive', 'quarantine')
-	AND (place IN ('deleted', 'gone', 'expired') OR (place = 'watch' AND EXISTS (
+	AND ((place IN ('deleted', 'gone', 'expired') AND reason <> 'restored_as_file') OR ((place = 'watch' OR reason = 'restored_as_file') AND EXISTS (
 		SELECT 1 FROM uploads newer WHERE newer.channel = u.channel AND newer.filename = u.filename AND newer.seq > u.seq)))
 	AND (content_key IS NULL OR verdict IN ('accepted', 'duplicate', 'partially_accepted'))`
 

@@ -10,9 +10,10 @@ import (
 
 // Names in the watched directory begin with a dot: no watcher takes them.
 const (
-	prefix        = ".hqms-"
-	asideSuffix   = ".aside"
-	restoreSuffix = ".restore"
+	prefix         = ".hqms-"
+	asideSuffix    = ".aside"
+	restoreSuffix  = ".restore"  // being copied
+	restoredSuffix = ".restored" // copied whole, about to get its name
 )
 
 const (
@@ -25,9 +26,10 @@ const (
 	maxName = 255
 )
 
-func asideName(id upload.ID) string   { return prefix + string(id) + asideSuffix }
-func restoreName(id upload.ID) string { return prefix + string(id) + restoreSuffix }
-func tombstone(id upload.ID) string   { return path.Join(deletedDir, string(id)) }
+func asideName(id upload.ID) string    { return prefix + string(id) + asideSuffix }
+func restoredName(id upload.ID) string { return prefix + string(id) + restoredSuffix }
+func restoreName(id upload.ID) string  { return prefix + string(id) + restoreSuffix }
+func tombstone(id upload.ID) string    { return path.Join(deletedDir, string(id)) }
 func tombstonePart(id upload.ID) string {
 	return path.Join(deletedDir, "."+string(id))
 }

@@ -23,33 +23,70 @@ var (
 // was given is returned; the watcher takes the file as a new upload. An error is
 // ErrNotRestorable, ErrNameTaken, or a fault.
 func (s *Stage) Restore(ctx context.Context, u upload.Upload) (string, error) {
-	w, on := s.o.Watch[u.Channel]
-	want, ours := s.stored(u)
-	if !on || !ours {
-		return "", ErrNotRestorable
+	w, want, err := s.restorable(ctx, u)
+	if err != nil {
+		return "", err
 	}
-	if _, err := w.Look(u.Filename); err == nil || errors.Is(err, durable.ErrNotRegular) {
-		return "", ErrNameTaken
+	err = durable.CopyAcross(ctx, s.o.State, u.Path, w, restoreName(u.ID), u.Filename, want)
+	return u.Filename, restoring(ctx, err)
+}
+
+// RestoreFile is Restore for a file that is not to be taken: known is told what
+// the copy looks like before it gets its name, all but its change time. When
+// known fails, the copy is not put back.
+func (s *Stage) RestoreFile(ctx context.Context, u upload.Upload, known func(upload.Identity) error) (string, error) {
+	w, want, err := s.restorable(ctx, u)
+	if err != nil {
+		return "", err
 	}
-	if want.Digest == "" {
-		got, err := s.digestOf(ctx, u.Path)
-		if err != nil {
-			return "", restoring(ctx, err)
-		}
-		want = got
+	whole := restoredName(u.ID)
+	if err := w.Remove(whole); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an earlier try
+		return "", restoring(ctx, err)
 	}
-	err := durable.CopyAcross(ctx, s.o.State, u.Path, w, restoreName(u.ID), u.Filename, want)
-	if errors.Is(err, fs.ErrExist) {
-		return "", ErrNameTaken
+	err = durable.CopyAcross(ctx, s.o.State, u.Path, w, restoreName(u.ID), whole, want)
+	var copied upload.Identity
+	if err == nil {
+		copied, err = w.Look(whole)
 	}
 	if err != nil {
+		return "", restoring(ctx, err)
+	}
+	if err := known(copied); err != nil {
+		_ = w.Remove(whole) // the sweep does it otherwise
+		return "", err
+	}
+	if err := w.RenameNoReplace(whole, u.Filename); err != nil {
+		_ = w.Remove(whole)
 		return "", restoring(ctx, err)
 	}
 	return u.Filename, nil
 }
 
+// restorable gives the watched directory for u's original and what it must be.
+func (s *Stage) restorable(ctx context.Context, u upload.Upload) (*durable.Dir, durable.Content, error) {
+	w, on := s.o.Watch[u.Channel]
+	want, ours := s.stored(u)
+	if !on || !ours {
+		return nil, want, ErrNotRestorable
+	}
+	if _, err := w.Look(u.Filename); err == nil || errors.Is(err, durable.ErrNotRegular) {
+		return nil, want, ErrNameTaken
+	}
+	if want.Digest == "" {
+		var err error
+		if want, err = s.digestOf(ctx, u.Path); err != nil {
+			return nil, want, restoring(ctx, err)
+		}
+	}
+	return w, want, nil
+}
+
 func restoring(ctx context.Context, err error) error {
 	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return ErrNameTaken
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, fs.ErrNotExist):

@@ -40,6 +40,9 @@ func (w *Sweeper) stray(ctx context.Context, ch upload.Channel, name string, now
 		return w.aside(ctx, ch, upload.ID(id), done)
 	}
 	id, ok := strings.CutSuffix(rest, restoreSuffix)
+	if !ok {
+		id, ok = strings.CutSuffix(rest, restoredSuffix)
+	}
 	if !ok || !upload.ID(id).Valid() {
 		return nil
 	}

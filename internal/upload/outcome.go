@@ -286,6 +286,26 @@ func Relocated(place Place, path string) Outcome {
 	}}
 }
 
+// PutBackAsFile says that a copy of the retired original stands in the watched
+// directory again, for people; seen is that copy. The change time is not known
+// before the copy has its name, and is left out.
+func PutBackAsFile(seen Identity) Outcome {
+	return Outcome{name: "put_back_as_file", from: []State{StateRetired}, reason: RestoredAsFile, change: func(u *Upload, _ time.Time) {
+		seen.ChangeTime = 0
+		u.Source, u.NextAttemptAt = seen, time.Time{}
+	}}
+}
+
+// StillHere says of an upload whose record was lost and made anew that its original
+// has not been put away yet.
+func StillHere() Outcome {
+	return Outcome{
+		name: "still_here", from: []State{StateRetired}, to: StateDecided, reason: JournalRebuilt,
+		when:   func(u Upload) bool { return u.Place == Gone && u.Reason == JournalRebuilt },
+		change: func(u *Upload, _ time.Time) { u.Place, u.Path = InWatch, u.Filename },
+	}
+}
+
 // Failed parks the upload after a permanent fault until an operator acts.
 func Failed(r Reason, detail string) Outcome {
 	return Outcome{

@@ -74,8 +74,10 @@ const (
 	OriginalGone        Reason = "original_gone"            // at putting away: somebody removed it
 	OperatorCancelled   Reason = "operator_cancelled"       //
 	OperatorRetried     Reason = "operator_retried"         //
+	RestoredAsFile      Reason = "restored_as_file"         // put back as a file only; not taken again while it stays as it is
 	InternalFault       Reason = "internal_fault"           // a fault of ours, see the log
 	JournalUnavailable  Reason = "journal_unavailable"      // the journal cannot be written
+	JournalRebuilt      Reason = "journal_rebuilt"          // the journal was lost; this row was made anew from what is left
 	ClockSkew           Reason = "clock_skew"               // our clock and the server's are far apart
 )
 
@@ -89,7 +91,7 @@ func Reasons() []Reason {
 		SameContentInFlight, DeliveredBefore, ServerUnreachable, ServerTimeout, ServerTLS, ServerError, ServerBusy, ServerUnreadable,
 		ServerMisconfigured, UploadBroken, AnswerLost, NotArrived, CredentialsRefused, CredentialsMissing, UploadRefused, ServerWorking,
 		VerdictUnknown, DeadlinePassed, RejectedByServer, PartlyStored, ServerHasIt, ChannelPaused, OutsideUploadWindow,
-		OriginalChanged, OriginalGone, OperatorCancelled, OperatorRetried, InternalFault, JournalUnavailable, ClockSkew,
+		OriginalChanged, OriginalGone, OperatorCancelled, OperatorRetried, RestoredAsFile, InternalFault, JournalUnavailable, JournalRebuilt, ClockSkew,
 	}
 }
 

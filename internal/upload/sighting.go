@@ -30,6 +30,10 @@ const (
 // Knows reports whether a file seen with identity now is the content that u,
 // the latest upload of that name, was about and left in place.
 func (u Upload) Knows(now Identity) bool {
+	if u.State == StateRetired && u.Reason == RestoredAsFile {
+		now.ChangeTime = 0
+		return u.Source == now
+	}
 	if u.Source != now {
 		return false
 	}

@@ -119,13 +119,13 @@ func prepare(ctx context.Context, db *sql.DB) error {
 	}
 	current, known, err := provider.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("read schema version: %w", err)
+		return damage(fmt.Errorf("read schema version: %w", err))
 	}
 	if current > known {
 		return fmt.Errorf("%w: its schema is %d, this one knows %d", journal.ErrTooNew, current, known)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return damage(fmt.Errorf("migrate: %w", err))
 	}
 	return nil
 }

@@ -1,0 +1,218 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/recovery"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// suspectName marks a journal that was found damaged while it was in use: the
+// next start reads it whole.
+const suspectName = "journal.suspect"
+
+// The notes about a rebuilt journal, kept in itself.
+const (
+	metaRebuild   = "rebuild"         // begun, done; none: never
+	metaRebuiltAt = "rebuilt_at"      // RFC 3339
+	metaSetAside  = "rebuilt_damaged" // what the damaged journal is called now; may be empty
+
+	rebuildBegun = "begun"
+	rebuildDone  = "done"
+)
+
+// openSQLite opens the journal in the state directory. A damaged one is set
+// aside, and a new one begun.
+func (a *App) openSQLite(ctx context.Context) error {
+	if err := a.openRecovery(); err != nil {
+		return err
+	}
+	j, err := a.trySQLite(ctx)
+	if errors.Is(err, journal.ErrDamaged) {
+		aside, asideErr := sqlite.SetAside(a.cfg.StateDir, time.Now())
+		if asideErr != nil {
+			return errors.Join(err, asideErr)
+		}
+		a.log.Error("JOURNAL IS DAMAGED: it is set aside and made anew from the recovery log and the directories",
+			slog.String("set_aside", aside), slog.Any("error", err))
+		a.setAside, a.trouble = aside, newTrouble()
+		j, err = a.trySQLite(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	a.journal = j
+	a.life.onStop("journal", func(context.Context) error { return j.Close() })
+	if err := a.state.Remove(suspectName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.log.Warn("mark of a damaged journal stays", slog.Any("error", err))
+	}
+	return nil
+}
+
+func (a *App) openRecovery() error {
+	path := filepath.Join(a.cfg.StateDir, recovery.DirName)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return fmt.Errorf("make recovery log: %w", err)
+	}
+	dir, err := durable.Open(path, a.hooked()...)
+	if err != nil {
+		return fmt.Errorf("open recovery log: %w", err)
+	}
+	log := recovery.Open(dir)
+	a.recovery = log
+	a.life.onStop("recovery log", func(context.Context) error { return errors.Join(log.Close(), dir.Close()) })
+	return nil
+}
+
+// trySQLite opens the journal, whole as far as can be told.
+func (a *App) trySQLite(ctx context.Context) (*journal.Journal, error) {
+	j, err := sqlite.Open(ctx, a.cfg.StateDir, journal.Options{Hook: a.seams.Journal, Failed: a.trouble.failed})
+	if err != nil {
+		return nil, err
+	}
+	if _, missing := a.state.Look(suspectName); missing == nil {
+		err = j.Verify(ctx)
+	}
+	if err == nil {
+		if err = j.ForgetLeases(ctx); err != nil { // we hold the lock: whoever had them is dead
+			err = fmt.Errorf("free what an earlier process had claimed: %w", err)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
+}
+
+// recoverJournal brings back what the journal lost.
+func (a *App) recoverJournal(ctx context.Context) error {
+	if a.recovery == nil {
+		return nil // the journal is not in the state directory
+	}
+	empty, err := a.journal.Empty(ctx)
+	if err != nil {
+		return err
+	}
+	state, err := a.journal.Meta(ctx, metaRebuild)
+	if err != nil {
+		return err
+	}
+	if empty || state == rebuildBegun {
+		return a.rebuild(ctx)
+	}
+	now := time.Now()
+	n, err := recovery.CatchUp(ctx, lost{a.journal}, a.recovery, now.Add(-a.cfg.JournalRetention), now)
+	if n > 0 {
+		a.log.Warn("journal was behind its recovery log (a crash, an older copy, or lost changes): rows brought up to date", slog.Int("rows", n))
+	}
+	return err
+}
+
+func (a *App) rebuild(ctx context.Context) error {
+	if err := a.journal.SetMeta(ctx, metaRebuild, rebuildBegun); err != nil {
+		return err
+	}
+	watched := map[upload.Channel]*durable.Dir{}
+	for name, l := range a.lines {
+		watched[name] = l.dir
+	}
+	began := time.Now()
+	done, err := recovery.Rebuild(ctx, lost{a.journal}, recovery.Sources{
+		Log: a.recovery, State: a.state, Watch: watched, Kinds: a.standards.Kind, Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	if done != (recovery.Rebuilt{}) || a.setAside != "" {
+		a.log.Error("JOURNAL REBUILT: it was damaged or lost; findings, earlier events and pauses of channels are not brought back",
+			slog.Int("from_log", done.FromLog), slog.Int("stored_originals", done.Stored), slog.Int("unfinished", done.Unfinished),
+			slog.Int("given_a_name", done.Recovered), slog.Int("unreadable", done.Unreadable),
+			slog.Duration("took", time.Since(began)), slog.String("set_aside", a.setAside))
+		if err := errors.Join(a.journal.SetMeta(ctx, metaRebuiltAt, time.Now().UTC().Format(time.RFC3339)),
+			a.journal.SetMeta(ctx, metaSetAside, a.setAside)); err != nil {
+			return err
+		}
+	}
+	return a.journal.SetMeta(ctx, metaRebuild, rebuildDone)
+}
+
+// rebuiltAt is when the journal was last made anew, and what the damaged one is
+// called now; the zero time: never.
+func (a *App) rebuiltAt(ctx context.Context) (time.Time, string) {
+	text, err := a.journal.Meta(ctx, metaRebuiltAt)
+	if err != nil {
+		return time.Time{}, ""
+	}
+	at, _ := time.Parse(time.RFC3339, text) // none is the zero time
+	aside, _ := a.journal.Meta(ctx, metaSetAside)
+	return at, aside
+}
+
+// lost is the journal as it is brought back.
+type lost struct{ j *journal.Journal }
+
+var _ recovery.Ledger = lost{}
+
+// Readmit implements recovery.Ledger.
+func (l lost) Readmit(ctx context.Context, all []upload.Upload, now time.Time) (int, error) {
+	return l.j.Readmit(ctx, all, now)
+}
+
+// Find implements recovery.Ledger.
+func (l lost) Find(ctx context.Context, id upload.ID) (upload.Upload, bool, error) {
+	return shelves(l).Find(ctx, id)
+}
+
+// Latest implements recovery.Ledger.
+func (l lost) Latest(ctx context.Context, ch upload.Channel, filename string) (upload.Upload, bool, error) {
+	u, err := l.j.Latest(ctx, ch, filename)
+	if errors.Is(err, journal.ErrNotFound) {
+		return u, false, nil
+	}
+	return u, err == nil, err
+}
+
+// Act implements recovery.Ledger.
+func (l lost) Act(ctx context.Context, id upload.ID, o upload.Outcome) error {
+	return shelves(l).Relocate(ctx, id, o)
+}
+
+// ticketKeeper keeps tickets in the recovery log before the journal: what a lost
+// journal cannot tell any more must be known from elsewhere.
+type ticketKeeper struct{ a *App }
+
+// KeepTicket implements transmit.Tickets.
+func (k ticketKeeper) KeepTicket(ctx context.Context, u upload.Upload, t upload.Ticket, now time.Time) error {
+	noted := u
+	noted.Ticket = t
+	if err := k.a.recovery.Keep(noted, now); err != nil {
+		return err
+	}
+	return k.a.journal.KeepTicket(ctx, u, t, now)
+}
+
+// putAway keeps the verdict in the recovery log before the original is touched,
+// and has it put away.
+func (a *App) putAway(ctx context.Context, u upload.Upload) (upload.Outcome, error) {
+	if !a.noted.has(u.ID) {
+		if err := a.recovery.Keep(u, time.Now()); err != nil {
+			return upload.Outcome{}, err
+		}
+		a.noted.add(u.ID)
+	}
+	o, err := a.stages.retire.Run(ctx, u)
+	if err == nil && !o.Stays() {
+		a.noted.drop(u.ID)
+	}
+	return o, err
+}

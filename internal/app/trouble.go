@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+const (
+	// probeEvery is how often a journal in trouble is tried again.
+	probeEvery = 2 * time.Second
+	// rebuildPause is how long after a rebuild another damage is only shown: a
+	// disk that breaks journals by the minute needs a person.
+	rebuildPause = 10 * time.Minute
+	metaProbe    = "probe"
+)
+
+// errDamaged ends a run whose journal was found damaged; serve begins another,
+// which makes the journal anew.
+var errDamaged = errors.New("the journal is damaged and has to be made anew")
+
+// trouble is what is the matter with the journal at the moment.
+type trouble struct {
+	mu      sync.Mutex
+	fault   *upload.Fault // nil: nothing
+	damaged chan struct{} // closed at the first damage
+	broken  bool
+}
+
+func newTrouble() *trouble { return &trouble{damaged: make(chan struct{})} }
+
+// failed follows the journal's failures; it is called by the journal.
+func (t *trouble) failed(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if errors.Is(err, journal.ErrDamaged) {
+		t.fault = upload.LocalFaultOf(upload.JournalUnavailable, "the journal is damaged", err)
+		if !t.broken {
+			t.broken = true
+			close(t.damaged)
+		}
+		return
+	}
+	if f, ok := errors.AsType[*upload.Fault](err); ok && !t.broken {
+		t.fault = f
+	}
+}
+
+// now is what is the matter; nil: nothing.
+func (t *trouble) now() *upload.Fault {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.fault
+}
+
+// over says that the journal can be written again.
+func (t *trouble) over() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.broken {
+		t.fault = nil
+	}
+}
+
+// probing tries a journal in trouble until it can be written again, and looks
+// after damage until ctx ends.
+func (a *App) probing(ctx context.Context) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	damaged := a.trouble.damaged
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-damaged:
+			damaged = nil
+			a.suspect()
+		case <-tick.C:
+			if a.trouble.now() == nil {
+				continue
+			}
+			if err := a.journal.SetMeta(ctx, metaProbe, time.Now().UTC().Format(time.RFC3339)); err == nil {
+				a.trouble.over()
+				a.log.Info("journal can be written again")
+			}
+		}
+	}
+}
+
+// suspect marks the journal as damaged for the next start.
+func (a *App) suspect() {
+	a.log.Error("JOURNAL IS DAMAGED: nothing is taken any more until it is made anew", slog.Any("error", a.trouble.now()))
+	if a.recovery == nil {
+		return
+	}
+	if err := a.state.WriteFile("."+suspectName, suspectName, nil); err != nil {
+		a.log.Error("damaged journal could not be marked", slog.Any("error", err))
+	}
+}
+
+// beyondRepair is closed when the journal must be made anew by another run;
+// never where that was done a short time ago, or is not ours to do.
+func (a *App) beyondRepair(ctx context.Context) <-chan struct{} {
+	if at, _ := a.rebuiltAt(ctx); a.recovery == nil || time.Since(at) < rebuildPause {
+		return nil
+	}
+	return a.trouble.damaged
+}
+
+// known remembers ids.
+type known struct {
+	mu  sync.Mutex
+	ids map[upload.ID]struct{}
+}
+
+func (k *known) has(id upload.ID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.ids[id]
+	return ok
+}
+
+func (k *known) add(id upload.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ids == nil {
+		k.ids = map[upload.ID]struct{}{}
+	}
+	k.ids[id] = struct{}{}
+}
+
+func (k *known) drop(id upload.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.ids, id)
+}

@@ -1,0 +1,61 @@
+package recovery
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+var errNotALine = errors.New("not a line of the log")
+
+// encode makes an upload a line: its fields as JSON, those left out that are empty.
+func encode(u upload.Upload) ([]byte, error) {
+	u.Fence = 0
+	whole, err := json.Marshal(u)
+	if err != nil {
+		return nil, fmt.Errorf("encode upload: %w", err)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(whole, &fields); err != nil {
+		return nil, fmt.Errorf("encode upload: %w", err)
+	}
+	for name, value := range fields {
+		switch string(value) {
+		case `""`, `0`, `false`, `null`, `"0001-01-01T00:00:00Z"`:
+			delete(fields, name)
+		}
+	}
+	line, err := json.Marshal(fields)
+	if err != nil {
+		return nil, fmt.Errorf("encode upload: %w", err)
+	}
+	return append(line, '\n'), nil
+}
+
+// decode reads a line. What is not an upload as the log keeps them is an error.
+func decode(line []byte) (upload.Upload, error) {
+	var u upload.Upload
+	if err := json.Unmarshal(bytes.TrimSpace(line), &u); err != nil {
+		return u, errNotALine // the cause would quote the line
+	}
+	if !u.ID.Valid() || u.Channel == "" || u.Filename == "" || u.UpdatedAt.IsZero() || u.TraceID == "" {
+		return u, errNotALine
+	}
+	switch u.State {
+	case upload.StatePacked, upload.StateSent:
+		if u.Ticket.IsZero() || u.Digest == "" {
+			return u, errNotALine
+		}
+	case upload.StateDecided:
+		if !u.Verdict.Valid() || u.Digest == "" {
+			return u, errNotALine
+		}
+	case upload.StateCancelled:
+	default:
+		return u, errNotALine
+	}
+	return u, nil
+}

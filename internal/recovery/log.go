@@ -1,0 +1,209 @@
+package recovery
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+const (
+	// DirName is the log's directory in the state directory.
+	DirName = "recovery"
+	suffix  = ".jsonl"
+	// maxLine bounds a line; ours are below 4 KiB.
+	maxLine = 1 << 20
+)
+
+// Log is the recovery log. It is safe for concurrent use. The zero Log keeps
+// nothing.
+type Log struct {
+	dir *durable.Dir
+
+	mu    sync.Mutex
+	month string
+	file  *durable.File
+	fresh bool // nothing was written to file since it was opened
+}
+
+// Open opens the log in its directory. Nothing is read or written yet.
+func Open(dir *durable.Dir) *Log { return &Log{dir: dir} }
+
+// Close closes the file written to last.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.drop()
+}
+
+func (l *Log) drop() error {
+	if l.file == nil {
+		return nil
+	}
+	err := l.file.Close()
+	l.file = nil
+	return err
+}
+
+// Keep returns when u, as it is now, is durable in the log. Its error is a local
+// fault: nothing may happen then that the line was to stand for.
+func (l *Log) Keep(u upload.Upload, now time.Time) error {
+	if l == nil || l.dir == nil {
+		return nil
+	}
+	u.UpdatedAt = now.UTC()
+	line, err := encode(u)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.write(line, now.UTC().Format("2006-01")); err != nil {
+		_ = l.drop() // the next line begins on a line of its own, whatever is left of this one
+		return durable.Fault(err, "keep the recovery log")
+	}
+	return nil
+}
+
+func (l *Log) write(line []byte, month string) error {
+	if l.file == nil || l.month != month {
+		if err := l.open(month); err != nil {
+			return err
+		}
+	}
+	if l.fresh { // the last line may have been torn
+		line = append([]byte{'\n'}, line...)
+	}
+	if _, err := l.file.Write(line); err != nil {
+		return err
+	}
+	l.fresh = false
+	return l.file.Sync()
+}
+
+func (l *Log) open(month string) error {
+	if err := l.drop(); err != nil {
+		return err
+	}
+	file, err := l.dir.OpenAppend(month + suffix)
+	if err != nil {
+		return err
+	}
+	l.file, l.month, l.fresh = file, month, true
+	return l.dir.SyncDir(".")
+}
+
+// Line is one line of the log: an upload as it was, or a fault of the line.
+type Line struct {
+	Upload upload.Upload
+	Err    error
+}
+
+// Lines reads the whole log, the oldest first; the error ends it. A directory
+// that is not there is an empty log.
+func (l *Log) Lines(ctx context.Context) iter.Seq2[Line, error] { return l.lines(ctx, 0) }
+
+// Tail reads at least the last size bytes of the latest file.
+func (l *Log) Tail(ctx context.Context, size int64) iter.Seq2[Line, error] { return l.lines(ctx, size) }
+
+func (l *Log) lines(ctx context.Context, tail int64) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		if l == nil || l.dir == nil {
+			return
+		}
+		files, err := l.files()
+		if err == nil && tail > 0 && len(files) > 1 {
+			files = files[len(files)-1:]
+		}
+		for _, name := range files {
+			if err == nil {
+				err = l.read(ctx, name, tail, func(x Line) bool { return yield(x, nil) })
+			}
+		}
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(Line{}, fmt.Errorf("read the recovery log: %w", err))
+		}
+	}
+}
+
+func (l *Log) files() ([]string, error) {
+	entries, err := l.dir.ListSorted(".")
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name, suffix) {
+			names = append(names, e.Name)
+		}
+	}
+	return names, err
+}
+
+var errEnough = errors.New("the reader has enough")
+
+func (l *Log) read(ctx context.Context, name string, tail int64, yield func(Line) bool) error {
+	f, err := l.dir.OpenRead(name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotRegular) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	cut := false
+	if id, err := f.Identity(); err == nil && tail > 0 && id.Size > tail {
+		if _, err := f.Seek(id.Size-tail, io.SeekStart); err != nil {
+			return err
+		}
+		cut = true
+	}
+	r := bufio.NewReaderSize(f, 64<<10)
+	for ctx.Err() == nil {
+		text, err := readLine(r)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if len(text) > 0 && !cut && !yield(lineOf(text)) {
+			return errEnough
+		}
+		cut = false
+		if err != nil {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// readLine reads to the end of the line; what is longer than any line of ours
+// is cut, and so cannot be read.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line) < maxLine {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return trimEnd(line), err
+		}
+	}
+}
+
+func trimEnd(line []byte) []byte {
+	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
+		line = line[:len(line)-1]
+	}
+	return line
+}
+
+func lineOf(text []byte) Line {
+	u, err := decode(text)
+	return Line{u, err}
+}
