@@ -179,6 +179,29 @@ func TestAFullDiskHoldsFilesUntilThereIsSpace(t *testing.T) {
 	srv.mustHave(second, 1, 1)
 }
 
+func TestADiskFullToTheLastByteEndsNothing(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	state := small(t, "size=16m")
+	r := newRigAt(t, srv, "", state, "DISK_RESERVE=1MiB")
+	r.start()
+	ballast, err := os.Create(filepath.Join(state, "ballast"))
+	check(t, err)
+	for chunk := make([]byte, 64<<10); err == nil; {
+		_, err = ballast.Write(chunk)
+	}
+	check(t, ballast.Close())
+	digest := drop(t, r.flu, "flu_1.csv", good(t))
+	eventually(t, "it says that it cannot take files", func() bool { return r.call("GET", "/readyz", nil, nil) == 503 })
+	if code := r.call("GET", "/livez", nil, nil); code != 200 {
+		t.Errorf("live %d", code)
+	}
+	check(t, os.Remove(ballast.Name()))
+	r.endsWith("flu_1.csv", "accepted")
+	srv.mustHave(digest, 1, 1)
+	eventually(t, "it is ready again", func() bool { return r.call("GET", "/readyz", nil, nil) == 200 })
+}
+
 func TestAReadOnlyVolumeIsAStateWithARemedyAndNoSecondDelivery(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)

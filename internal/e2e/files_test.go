@@ -22,13 +22,24 @@ var (
 // fileOf is the content of a file of the kind on channel flu, never twice the same.
 func fileOf(t *testing.T, kind upload.Kind, rows, bad int) []byte {
 	t.Helper()
+	return made(t, synthetic.Options{Channel: upload.Flu, Kind: kind, Rows: rows, BadRows: bad})
+}
+
+// hqmsFile is a good file of channel hqms.
+func hqmsFile(t *testing.T) []byte {
+	t.Helper()
+	return made(t, synthetic.Options{Channel: upload.HQMS, Kind: "hqms", Layout: "hqms-2020", Rows: 3})
+}
+
+func made(t *testing.T, o synthetic.Options) []byte {
+	t.Helper()
 	lib, err := library()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	seed := seeds.Add(1)<<32 | uint64(time.Now().UnixNano()&0xffffffff)
-	if err := synthetic.File(&b, synthetic.Options{Library: lib, Channel: upload.Flu, Kind: kind, Rows: rows, Seed: seed, BadRows: bad}); err != nil {
+	o.Library, o.Seed = lib, seeds.Add(1)<<32|uint64(time.Now().UnixNano()&0xffffffff)
+	if err := synthetic.File(&b, o); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

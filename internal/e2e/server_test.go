@@ -217,3 +217,22 @@ func TestAnUploadRefusedForItsTokenGoesThroughWhenRestored(t *testing.T) {
 	r.until("flu_1.csv", "is accepted", func(u row) bool { return u.ID != first.ID && u.State == "retired" && u.Verdict == "accepted" })
 	srv.mustHave(digest, 1, 1)
 }
+
+func TestAServerOfWebPagesHoldsUpItsOwnChannelOnly(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, "-fault", "any:html,channel=flu")
+	r := newRig(t, srv)
+	r.start()
+	digest := drop(t, r.flu, "flu_1.csv", good(t))
+	other := hqmsFile(t)
+	drop(t, r.hqms, "hqms_1.csv", other)
+	u := r.until("flu_1.csv", "waits", func(u row) bool { return u.State == "packed" && u.Attempt >= 2 })
+	if u.Reason != "server_answer_unreadable" || u.Remedy == nil {
+		t.Errorf("waits with reason %q, remedy %v", u.Reason, u.Remedy)
+	}
+	r.endsWith("hqms/hqms_1.csv", "accepted")
+	srv.mustHave(digestOf(other), 1, 1)
+	srv.heal()
+	r.endsWith("flu_1.csv", "accepted")
+	srv.mustHave(digest, 1, 1)
+}
