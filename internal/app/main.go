@@ -85,6 +85,7 @@ func serve(ctx context.Context, c Call, args []string) int {
 		printFaults(c.Stderr, err)
 		return exitUsage
 	}
+	saveMemory(c.Environ)
 	for {
 		a, err := New(ctx, cfg, c.Stdout, c.Seams)
 		if err != nil {
