@@ -9,7 +9,7 @@ TOOLS   := go tool -modfile=tools/go.mod
 LINT    := bin/tools/golangci-lint
 SOURCES := $(shell find cmd internal api -name '*.go' -o -name '*.csv' -o -name '*.json' -o -name '*.sql' -o -name '*.html' 2>/dev/null) go.mod go.sum openapi.yaml
 
-.PHONY: help build run demo test test-short lint generate verify bench image clean
+.PHONY: help build run demo test test-short replicas lint generate verify bench image clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: build ## everything: unit, property, conformance, black box of the built b
 
 test-race: build ## the same under the race detector
 	HQMS_E2E_BIN=$(CURDIR)/bin go test -race -timeout 20m ./...
+
+replicas: build ## four replicas, one volume, one PostgreSQL: 2000 files through kills of either
+	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_REPLICAS_FILES=$${FILES:-2000} go test -count 1 -v -timeout 60m ./internal/e2e/replicas
 
 $(LINT): tools/go.mod
 	@mkdir -p $(@D)

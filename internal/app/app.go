@@ -40,6 +40,7 @@ const (
 type Seams struct {
 	Journal func(op string) error                  // before each operation of the journal
 	Files   func(op durable.Op, name string) error // before each operation on a file
+	Lease   time.Duration                          // of an upload that is worked on; 0: 30 s
 }
 
 // App is the running program. Make it with New, run it with Run.
@@ -152,10 +153,15 @@ func (a *App) hooked(more ...durable.Option) []durable.Option {
 	return append(more, durable.WithHook(a.seams.Files))
 }
 
-func (a *App) openJournal(ctx context.Context) error { return a.openSQLite(ctx) }
+func (a *App) openJournal(ctx context.Context) error {
+	a.secrets = config.NewSecrets(a.cfg, a.log)
+	if a.cfg.DatabaseURL.IsSet() {
+		return a.openPostgres(ctx)
+	}
+	return a.openSQLite(ctx)
+}
 
 func (a *App) openChannels(ctx context.Context) error {
-	a.secrets = config.NewSecrets(a.cfg, a.log)
 	for _, ch := range a.cfg.Channels() {
 		l := &line{Channel: ch}
 		var err error
@@ -185,7 +191,7 @@ func (a *App) openChannels(ctx context.Context) error {
 
 func (a *App) newGate(ch upload.Channel) *channel.Gate {
 	return channel.New(channel.Options{
-		Channel: ch, Store: gateStore{a.journal}, CredentialHash: credentials{a.secrets, ch}.hash,
+		Channel: ch, Store: gateStore{a.journal}, Shared: a.journal.Shared(), Turn: a.turnOf(ch), CredentialHash: credentials{a.secrets, ch}.hash,
 		RefusedRetry: a.cfg.RefusedRetry, RefusedPerDay: a.cfg.RefusedPerDay, Location: time.Local,
 		Reopened: a.reopened, Logger: a.log,
 	})
@@ -200,8 +206,9 @@ func (a *App) buildPipeline(context.Context) error {
 	host, _ := os.Hostname()
 	a.pipeline = pipeline.New(pipeline.Options{
 		Journal: a.journal, Stages: a.stages.list(), Channels: names, Concurrency: a.cfg.Concurrency,
-		Owner:    fmt.Sprintf("%s/%d/%s", host, os.Getpid(), upload.NewUUID(time.Now())[24:]),
-		Backoff:  upload.Backoff{Min: a.cfg.RetryMin, Max: a.cfg.RetryMax},
+		Owner:   fmt.Sprintf("%s/%d/%s", host, os.Getpid(), upload.NewUUID(time.Now())[24:]),
+		Backoff: upload.Backoff{Min: a.cfg.RetryMin, Max: a.cfg.RetryMax},
+		Lease:   a.seams.Lease, Now: a.journal.Now,
 		Observer: a.telemetry.Observer(), Logger: a.log,
 		Recorded: a.recorded, Faulted: a.faulted,
 	})

@@ -66,7 +66,8 @@ func (a *App) newStages() stages {
 	}
 	packing := pack.New(pack.Options{
 		Spool: a.spool, Sources: looks, Contents: a.journal, Limit: int64(cfg.SpoolLimit), Reserve: int64(cfg.DiskReserve), Logger: log,
-		Level: func(upload.Channel, int64) int { return cfg.CompressionLevel() },
+		Shared: a.journal.Shared(),
+		Level:  func(upload.Channel, int64) int { return cfg.CompressionLevel() },
 	})
 	backoff := upload.Backoff{Min: cfg.RetryMin, Max: cfg.RetryMax}
 	return stages{

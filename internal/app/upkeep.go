@@ -35,6 +35,7 @@ func (a *App) runUpkeep(ctx context.Context, wg *sync.WaitGroup) {
 		}
 	})
 	wg.Go(func() { a.sweeping(ctx) })
+	wg.Go(func() { a.following(ctx) })
 	wg.Go(func() { a.probing(ctx) })
 	wg.Go(func() { a.comparing(ctx) })
 }
@@ -52,6 +53,7 @@ func (a *App) sweeping(ctx context.Context) {
 			a.log.Info("retention swept", slog.Int("expired", swept.Expired), slog.Int("put_back", swept.PutBack), slog.Int("leftover", swept.Leftover))
 		}
 		a.prune(ctx)
+		a.sweepShared(ctx)
 		select {
 		case <-ctx.Done():
 			return

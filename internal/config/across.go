@@ -45,6 +45,9 @@ func (l *loading) across(cfg *Config) {
 	if cfg.APIToken.IsSet() && cfg.APIToken.Reveal() == cfg.APIViewToken.Reveal() {
 		l.fault("API_VIEW_TOKEN", "same_token")
 	}
+	if cfg.DatabaseURL.IsSet() && !postgresAddress(cfg.DatabaseURL.Reveal()) {
+		l.fault("DATABASE_URL", "bad_database")
+	}
 	for _, ch := range []Channel{cfg.HQMS, cfg.Flu} {
 		l.channel(cfg, ch)
 	}

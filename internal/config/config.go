@@ -20,6 +20,7 @@ import (
 type Config struct {
 	ListenAddr   string `env:"LISTEN_ADDR" envDefault:":8080" form:"address"`
 	StateDir     string `env:"STATE_DIR" envDefault:"/var/lib/hqms" path:"dir"`
+	DatabaseURL  Secret `env:"DATABASE_URL" form:"database"`
 	APIToken     Secret `env:"API_TOKEN"`
 	APIViewToken Secret `env:"API_VIEW_TOKEN"`
 

@@ -55,7 +55,7 @@ func NewSecrets(cfg *Config, log *slog.Logger) *Secrets {
 // secrets lists the secrets by variable.
 func (c *Config) secrets() map[string]Secret {
 	return map[string]Secret{
-		"API_TOKEN": c.APIToken, "API_VIEW_TOKEN": c.APIViewToken,
+		"DATABASE_URL": c.DatabaseURL, "API_TOKEN": c.APIToken, "API_VIEW_TOKEN": c.APIViewToken,
 		"HQMS_ACCOUNT": c.HQMS.Account, "HQMS_PASSWORD": c.HQMS.Password,
 		"FLU_ACCOUNT": c.Flu.Account, "FLU_PASSWORD": c.Flu.Password,
 	}
@@ -87,6 +87,14 @@ func (s *Secrets) Tokens() (operator, viewer string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.values["API_TOKEN"], s.values["API_VIEW_TOKEN"]
+}
+
+// DatabaseURL is the address of the shared journal as it is now; empty: there is
+// none. It holds a password.
+func (s *Secrets) DatabaseURL() string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.values["DATABASE_URL"]
 }
 
 // Run reloads every so often until ctx ends, and calls changed with the

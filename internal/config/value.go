@@ -115,6 +115,15 @@ func (l *loading) url(v string) URL {
 	return URL{}
 }
 
+// postgresAddress reports whether v can be the address of a PostgreSQL database.
+func postgresAddress(v string) bool {
+	u, err := url.Parse(v)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return false
+	}
+	return u.Hostname() != "" || u.Query().Get("host") != ""
+}
+
 // Parameters are further query parameters of an upload, as some servers want
 // them (year, month, genLargeDat, orgid).
 type Parameters url.Values

@@ -22,6 +22,10 @@ const DefaultLevel = 6
 // another one has delivered the same content.
 const DefaultRecheck = 10 * time.Second
 
+// SweepAge is how long a file of a shared spool must have been left alone before
+// Sweep takes it for an orphan: longer than any lease, and than clocks differ.
+const SweepAge = 15 * time.Minute
+
 // Source is a watched directory; its Look tells a file's identity, with
 // fs.ErrNotExist and durable.ErrNotRegular as in package durable.
 type Source interface {
@@ -45,7 +49,11 @@ type Options struct {
 	// nil, or an answer of 0: DefaultLevel.
 	Level   func(ch upload.Channel, size int64) int
 	Recheck time.Duration // 0: DefaultRecheck
-	Logger  *slog.Logger  // nil: discarded
+	// Shared says that other processes use the same spool: Sweep leaves alone what
+	// was written to within SweepAge.
+	Shared bool
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: discarded
 }
 
 // Stage is the stage from validated to packed, and the keeper of the spool. It
@@ -64,6 +72,9 @@ type Stage struct {
 func New(o Options) *Stage {
 	if o.Recheck <= 0 {
 		o.Recheck = DefaultRecheck
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -113,8 +114,8 @@ func (s *Stage) discard(name string) error {
 }
 
 // Sweep removes what no living upload owns: what crashed runs and finished
-// uploads left. Names that are not of our making are left alone. It is for the
-// start, before anything is packed.
+// uploads left. Names that are not of our making are left alone. In a spool of our
+// own it is for the start, before anything is packed; in a shared one, see SweepAge.
 func (s *Stage) Sweep(ctx context.Context, live func(upload.ID) bool) (removed int, err error) {
 	for e, err := range s.o.Spool.List(".") {
 		if err == nil {
@@ -124,7 +125,7 @@ func (s *Stage) Sweep(ctx context.Context, live func(upload.ID) bool) (removed i
 			return removed, err
 		}
 		id, ours := owner(e.Name)
-		if !ours || live(id) {
+		if !ours || s.young(e.Name) || live(id) {
 			continue
 		}
 		if err := s.discard(e.Name); err != nil {
@@ -133,6 +134,17 @@ func (s *Stage) Sweep(ctx context.Context, live func(upload.ID) bool) (removed i
 		removed++
 	}
 	return removed, nil
+}
+
+// young reports whether a file may be another process's work: whatever the journal
+// we ask says of it, a late writer may still have it open, or our journal may not
+// be the one that knows it.
+func (s *Stage) young(name string) bool {
+	if !s.o.Shared {
+		return false
+	}
+	id, err := s.o.Spool.Look(name)
+	return err != nil || s.o.Now().Sub(time.Unix(0, id.ModTime)) < SweepAge
 }
 
 // owner is the upload that a spool file belongs to.

@@ -15,8 +15,9 @@ import (
 const (
 	// maxNudges bounds how often a stage runs once more under one lease.
 	maxNudges = 3
-	// idleLook bounds how long an idle lane trusts its timer: rows may become
-	// due by another replica's hand.
+	// idleLook bounds how long an idle lane trusts its timer, half a lease does
+	// too: rows may be claimed and become due by another replica's hand, and what
+	// that one leaves behind is to be taken over when its lease has run out.
 	idleLook = 15 * time.Second
 	// journalPause is how long a lane waits when the journal does not answer.
 	journalPause = time.Second
@@ -58,20 +59,21 @@ func (p *Pipeline) RunOnce(ctx context.Context, ch upload.Channel, kind Crew) (b
 		return false, err
 	}
 	c.signal() // there may be more: wake a sibling
+	t := &tenure{until: now.Add(p.Lease)}
 	for more := true; more && err == nil; {
-		u, more, err = p.step(ctx, c, u)
+		u, more, err = p.step(ctx, c, u, t)
 	}
 	return true, err
 }
 
 // step runs one stage and records what came of it. It reports whether the lane
 // goes on with the same upload.
-func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload) (upload.Upload, bool, error) {
+func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure) (upload.Upload, bool, error) {
 	stage := c.stages[u.State]
-	outcome, ended, fault := p.runStage(ctx, stage, u)
+	outcome, ended, fault := p.runStage(ctx, stage, u, t)
 	for again := 0; again < maxNudges && fault == nil && outcome.Stays() && outcome.Name() != "" && p.nudged(u.ID); again++ {
 		ended(u, outcome, nil)
-		outcome, ended, fault = p.runStage(ctx, stage, u)
+		outcome, ended, fault = p.runStage(ctx, stage, u, t)
 	}
 	defer p.dismiss(u.ID)
 	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
@@ -130,11 +132,11 @@ func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o uploa
 
 // runStage runs the stage under a renewed lease. The zero outcome means that it
 // was interrupted and nothing is to be recorded.
-func (p *Pipeline) runStage(parent context.Context, stage Stage, u upload.Upload) (upload.Outcome, func(upload.Upload, upload.Outcome, error), error) {
+func (p *Pipeline) runStage(parent context.Context, stage Stage, u upload.Upload, t *tenure) (upload.Outcome, func(upload.Upload, upload.Outcome, error), error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	p.enlist(u.ID, cancel)
-	defer p.renewing(ctx, u, cancel)()
+	defer p.renewing(ctx, u, t, cancel)()
 	ctx, ended := p.Observer.StageBegan(ctx, u, stage.Name)
 	outcome, err := guarded(ctx, stage, u)
 	if err == nil {
@@ -174,30 +176,6 @@ func guarded(ctx context.Context, stage Stage, u upload.Upload) (o upload.Outcom
 	return stage.Run(ctx, u)
 }
 
-// renewing renews the lease until the returned function is called; it ends the
-// stage when the lease is lost.
-func (p *Pipeline) renewing(ctx context.Context, u upload.Upload, cancel context.CancelCauseFunc) (stop func()) {
-	ctx, quit := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(p.Lease / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			if err := p.Journal.Renew(ctx, u, p.Now().Add(p.Lease)); errors.Is(err, journal.ErrLeaseLost) {
-				cancel(err)
-				return
-			}
-		}
-	}()
-	return func() { quit(); <-done }
-}
-
 func (p *Pipeline) enlist(id upload.ID, cancel context.CancelCauseFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -227,17 +205,18 @@ func (p *Pipeline) alive(c *crew) {
 // untilDue is how long the crew can wait before something is due.
 func (p *Pipeline) untilDue(ctx context.Context, c *crew) time.Duration {
 	states := c.open()
+	idle := min(idleLook, p.Lease/2)
 	if len(states) == 0 {
-		return idleLook
+		return idle
 	}
 	due, found, err := p.Journal.NextDue(ctx, c.channel, states)
 	if err != nil {
 		return journalPause
 	}
 	if !found {
-		return idleLook
+		return idle
 	}
-	return min(max(due.Sub(p.Now()), 0), idleLook)
+	return min(max(due.Sub(p.Now()), 0), idle)
 }
 
 // wait returns after d, or when woken, or when ctx ends.
