@@ -60,6 +60,14 @@ bench: build ## figures as a table and bin/bench.json; BENCH_LARGE=200 for a qui
 	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_BENCH=1 HQMS_BENCH_OUT=$(CURDIR)/bin HQMS_BENCH_LARGE=$(or $(BENCH_LARGE),2000) \
 		go test -run TestBench -count 1 -v -timeout 60m ./internal/bench
 
+.PHONY: chaos chaos-short
+CHAOS ?= 15m
+chaos: build ## everything breaks for 15 minutes, then nothing may be lost or doubled (HQMS_CHAOS_SEED plays a run again)
+	HQMS_CHAOS=$(CHAOS) HQMS_E2E_BIN=$(CURDIR)/bin go test ./internal/chaos -count 1 -v -timeout 60m
+
+chaos-short: ## the same for one minute, for CI
+	$(MAKE) chaos CHAOS=1m
+
 image: ## the container image
 	docker build --build-arg VERSION=$(VERSION) -t hqms-sidecar:$(VERSION) .
 

@@ -125,7 +125,7 @@ func (r run) write(ctx context.Context, f feed) (Written, error) {
 	}
 	content, err := r.content(f)
 	if err == nil {
-		err = put(ctx, r.dir(f.channel), w.Filename, content, f.manner, r.Pace)
+		err = Put(ctx, r.dir(f.channel), w.Filename, content, f.manner, r.Pace)
 	}
 	if err != nil {
 		return Written{}, fmt.Errorf("export %s: %w", w.Filename, err)

@@ -87,7 +87,7 @@ func TestASlowFileGrowsAndARenamedOneNeverShows(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			sizes := map[int64]bool{}
 			done := make(chan error, 1)
-			go func() { done <- put(t.Context(), dir, "flu_1.csv", content, how, time.Second) }()
+			go func() { done <- Put(t.Context(), dir, "flu_1.csv", content, how, time.Second) }()
 			for len(done) == 0 {
 				synctest.Wait()
 				if info, err := os.Stat(filepath.Join(dir, "flu_1.csv")); err == nil {
@@ -132,7 +132,7 @@ func TestWhatCannotBeWrittenIsAnErrorAndOverwritesNothing(t *testing.T) {
 	if err := os.WriteFile(name, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := put(t.Context(), dir, "flu_1.csv", []byte("new"), InOneGo, 0); err == nil {
+	if err := Put(t.Context(), dir, "flu_1.csv", []byte("new"), InOneGo, 0); err == nil {
 		t.Error("an existing file was written over")
 	}
 	if got, _ := os.ReadFile(name); string(got) != "old" {

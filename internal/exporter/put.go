@@ -11,8 +11,10 @@ import (
 // portions is in how many pieces a slow writer writes.
 const portions = 8
 
-// put writes content into dir under name, in the given manner.
-func put(ctx context.Context, dir, name string, content []byte, how Manner, pace time.Duration) error {
+// Put writes content into dir under name, in the given manner; pace is the
+// pause between two portions. A file that was begun is finished also when ctx
+// ends: only the pauses are skipped.
+func Put(ctx context.Context, dir, name string, content []byte, how Manner, pace time.Duration) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
