@@ -29,7 +29,12 @@ const (
 type Log struct {
 	dir *durable.Dir
 
-	mu    sync.Mutex
+	queue struct {
+		mu    sync.Mutex
+		lines []*kept
+	}
+
+	mu    sync.Mutex // held by whoever writes; what follows is under it
 	month string
 	file  *durable.File
 	fresh bool // nothing was written to file since it was opened
@@ -65,13 +70,45 @@ func (l *Log) Keep(u upload.Upload, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	k := &kept{line: line, month: now.UTC().Format("2006-01")}
+	l.queue.mu.Lock()
+	l.queue.lines = append(l.queue.lines, k)
+	l.queue.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.write(line, now.UTC().Format("2006-01")); err != nil {
-		_ = l.drop() // the next line begins on a line of its own, whatever is left of this one
-		return durable.Fault(err, "keep the recovery log")
+	if !k.done { // else another caller has written it with its own
+		l.writeQueued()
 	}
-	return nil
+	return k.err
+}
+
+// kept is a line on its way; err is final when done is set.
+type kept struct {
+	line  []byte
+	month string
+	done  bool
+	err   error
+}
+
+// writeQueued writes all lines that wait and makes them durable at once: what
+// costs is the disk's write-through, not the line.
+func (l *Log) writeQueued() {
+	l.queue.mu.Lock()
+	together := l.queue.lines
+	l.queue.lines = nil
+	l.queue.mu.Unlock()
+	var text []byte
+	for _, k := range together {
+		text = append(text, k.line...)
+	}
+	err := l.write(text, together[len(together)-1].month)
+	if err != nil {
+		_ = l.drop() // the next line begins on a line of its own, whatever is left of this one
+		err = durable.Fault(err, "keep the recovery log")
+	}
+	for _, k := range together {
+		k.done, k.err = true, err
+	}
 }
 
 func (l *Log) write(line []byte, month string) error {
