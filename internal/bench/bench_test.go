@@ -25,7 +25,7 @@ func TestBench(t *testing.T) { //nolint:paralleltest // see above
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
-	b := &bench{bin: binaries(ctx, t), library: library(t)}
+	b := &bench{bin: binaries(ctx, t), library: library(t), load: load()}
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *testing.T)
@@ -46,6 +46,7 @@ func TestBench(t *testing.T) { //nolint:paralleltest // see above
 type bench struct {
 	bin     string
 	library *standard.Library
+	load    string // of the machine at the beginning
 	figures []figure
 }
 

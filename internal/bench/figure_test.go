@@ -57,7 +57,7 @@ func (b *bench) show(t *testing.T) {
 		return
 	}
 	text, err := json.MarshalIndent(map[string]any{
-		"at": time.Now().UTC().Format(time.RFC3339), "go": runtime.Version(), "cpus": runtime.NumCPU(), "cpu": processor(), "figures": b.figures,
+		"at": time.Now().UTC().Format(time.RFC3339), "go": runtime.Version(), "cpus": runtime.NumCPU(), "cpu": processor(), "load": []string{b.load, load()}, "figures": b.figures,
 	}, "", "  ")
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "bench.json"), append(text, '\n'), 0o644))
@@ -66,7 +66,8 @@ func (b *bench) show(t *testing.T) {
 
 func (b *bench) markdown() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%s, %d × %s\n\n", runtime.Version(), runtime.NumCPU(), processor())
+	fmt.Fprintf(&s, "%s, %d × %s; load of the machine at the beginning and the end: %s, %s\n\n",
+		runtime.Version(), runtime.NumCPU(), processor(), b.load, load())
 	s.WriteString("| part | what | figure | target | met | ratio | yardstick |\n|---|---|--:|--:|---|--:|---|\n")
 	for _, f := range b.figures {
 		met, ratio := "", ""
@@ -105,6 +106,17 @@ func quantile(all []time.Duration, p float64) time.Duration {
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// load tells how busy the machine is with everything there is: on one that is
+// shared, figures in seconds say little.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
+}
 
 func processor() string {
 	text, err := os.ReadFile("/proc/cpuinfo")

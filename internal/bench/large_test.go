@@ -17,7 +17,7 @@ func (b *bench) large(ctx context.Context, t *testing.T) {
 		t.Run(feed.layout, func(t *testing.T) {
 			server, dir := b.sandbox(ctx, t), home(t)
 			u := b.source(t, dir, feed, size)
-			s := b.sidecar(ctx, t, dir, server, "SETTLE=closed")
+			s := b.sidecar(ctx, t, dir, server, "SETTLE=closed", "FLU_BLOCK_ON=never", "HQMS_BLOCK_ON=never")
 			s.ready(ctx, t)
 			before := s.memory(t, "VmRSS")
 			j := journeys(ctx, t, s.follow(ctx, t), 1)[0]
