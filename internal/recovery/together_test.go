@@ -36,9 +36,11 @@ func together(t *testing.T, many int, sync1 func(n int64) error) (syncs int64, e
 	t.Cleanup(func() { _ = dir.Close() })
 	l = Open(dir)
 	t.Cleanup(func() { _ = l.Close() })
-	keep := func() error { return l.Keep(upload.Upload{
+	keep := func() error {
+		return l.Keep(upload.Upload{
 			ID: upload.NewID(time.Now()), Channel: upload.Flu, Filename: "flu_1.csv", State: upload.StateCancelled, TraceID: "a",
-		}, time.Unix(1000, 0)) }
+		}, time.Unix(1000, 0))
+	}
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		if err := keep(); err != nil {
