@@ -88,6 +88,10 @@ func serve(ctx context.Context, c Call, args []string) int {
 	saveMemory(c.Environ)
 	for {
 		a, err := New(ctx, cfg, c.Stdout, c.Seams)
+		if err != nil && ctx.Err() != nil {
+			fmt.Fprintln(c.Stderr, "启动过程中被要求停止 / told to stop while it was starting")
+			return exitOK
+		}
 		if err != nil {
 			fmt.Fprintf(c.Stderr, "无法启动 / cannot start: %v\n", err)
 			return exitFailed

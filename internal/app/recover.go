@@ -84,14 +84,27 @@ func (a *App) trySQLite(ctx context.Context) (*journal.Journal, error) {
 		err = j.Verify(ctx)
 	}
 	if err == nil {
-		if err = j.ForgetLeases(ctx); err != nil { // we hold the lock: whoever had them is dead
-			err = fmt.Errorf("free what an earlier process had claimed: %w", err)
-		}
+		err = a.forgetLeases(ctx, j)
 	}
 	if err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
+}
+
+// forgetLeases frees what an earlier process had claimed: we hold the lock, so
+// it is dead. Where the disk is full the leases run out by themselves: that is
+// no reason not to start, and to be there to say that the disk is full.
+func (a *App) forgetLeases(ctx context.Context, j *journal.Journal) error {
+	err := j.ForgetLeases(ctx)
+	if f, ok := errors.AsType[*upload.Fault](err); ok && f.Reason == upload.DiskFull {
+		a.log.Warn("disk is full: what an earlier process had claimed waits until its leases run out", slog.Any("error", err))
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("free what an earlier process had claimed: %w", err)
+	}
+	return nil
 }
 
 // recoverJournal brings back what the journal lost.

@@ -1,0 +1,55 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+func environ(t *testing.T) []string {
+	t.Helper()
+	return []string{
+		"STATE_DIR=" + filepath.Join(t.TempDir(), "state"), "LISTEN_ADDR=127.0.0.1:0",
+		"FLU_WATCH_DIR=" + t.TempDir(), "FLU_ACCOUNT=a", "FLU_PASSWORD=p", "FLU_SERVER_URL=https://127.0.0.1:1/",
+	}
+}
+
+func TestAFullDiskDoesNotKeepItFromStarting(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(environ(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := false
+	full := func(op string) error {
+		if op != "forget leases" {
+			return nil
+		}
+		asked = true
+		return upload.LocalFaultOf(upload.DiskFull, "", nil)
+	}
+	a, err := New(t.Context(), cfg, io.Discard, Seams{Journal: full})
+	if err != nil || !asked {
+		t.Fatalf("asked %v: %v", asked, err)
+	}
+	if err := a.life.stop(stopBudget, slog.New(slog.DiscardHandler)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestToldToStopWhileStartingIsAnOrderlyEnd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stderr bytes.Buffer
+	if code := serve(ctx, Call{Environ: environ(t), Stdout: io.Discard, Stderr: &stderr}, nil); code != exitOK || strings.Contains(stderr.String(), "cannot start") {
+		t.Errorf("exit code %d, said %q", code, &stderr)
+	}
+}
