@@ -134,9 +134,9 @@ func (r *run) storm() {
 // and then long enough for a file's whole way.
 func betweenKills(rng *rand.Rand) time.Duration {
 	if rng.IntN(10) < 7 {
-		return upTo(20*time.Millisecond, 500*time.Millisecond)(rng)
+		return upTo(20*time.Millisecond, 400*time.Millisecond)(rng)
 	}
-	return upTo(1500*time.Millisecond, 3*time.Second)(rng)
+	return upTo(1200*time.Millisecond, 2500*time.Millisecond)(rng)
 }
 
 func upTo(least, most time.Duration) func(*rand.Rand) time.Duration {

@@ -154,7 +154,7 @@ func (s *sidecar) finish() {
 // processMoves end and hold the sidecar.
 func (r *run) processMoves() []move {
 	return []move{
-		{"kill -9", 12, func(context.Context, *rand.Rand) { r.sidecar.send(syscall.SIGKILL) }},
+		{"kill -9", 16, func(context.Context, *rand.Rand) { r.sidecar.send(syscall.SIGKILL) }},
 		{"SIGTERM", 2, func(context.Context, *rand.Rand) { r.sidecar.send(syscall.SIGTERM) }},
 		{"SIGSTOP, SIGCONT", 1, r.sidecar.freeze},
 	}
@@ -265,5 +265,5 @@ func (s *sidecar) tail() string {
 		return err.Error()
 	}
 	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
-	return string(bytes.Join(lines[max(0, len(lines)-30):], []byte("\n")))
+	return string(bytes.Join(lines[max(0, len(lines)-8):], []byte("\n")))
 }
