@@ -5,11 +5,12 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/hqms-sidecar/hqms-sidecar/internal/app.Version=$(VERSION)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+RACE    := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)
 TOOLS   := go tool -modfile=tools/go.mod
 LINT    := bin/tools/golangci-lint
 SOURCES := $(shell find cmd internal api -name '*.go' -o -name '*.csv' -o -name '*.json' -o -name '*.sql' -o -name '*.html' 2>/dev/null) go.mod go.sum openapi.yaml
 
-.PHONY: help build run demo test test-short replicas lint generate verify bench image clean
+.PHONY: help build run demo test test-plain replicas lint generate verify vuln bench image clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,11 +29,11 @@ demo: build ## sandbox, sidecar and exporter: every feed to its verdict, then a 
 run: build ## the same, but it stays up to be looked at (Ctrl-C ends it)
 	bin/hqms-sandbox demo -sidecar bin/hqms-sidecar -stay
 
-test: build ## everything: unit, property, conformance, black box of the built binaries
-	HQMS_E2E_BIN=$(CURDIR)/bin go test ./...
+test: build ## everything: unit, property, conformance, black box; under the race detector where there is a C compiler
+	HQMS_E2E_BIN=$(CURDIR)/bin go test $(RACE) -timeout 40m ./...
 
-test-race: build ## the same under the race detector
-	HQMS_E2E_BIN=$(CURDIR)/bin go test -race -timeout 20m ./...
+test-plain: build ## the same without the race detector
+	HQMS_E2E_BIN=$(CURDIR)/bin go test -timeout 40m ./...
 
 replicas: build ## four replicas, one volume, one PostgreSQL: 2000 files through kills of either
 	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_REPLICAS_FILES=$${FILES:-2000} go test -count 1 -v -timeout 60m ./internal/e2e/replicas
