@@ -151,8 +151,14 @@ func MoveAcross(ctx context.Context, src *Dir, from string, dst *Dir, temp, to s
 // Digest reads the rest of r and tells its length and SHA-256.
 func Digest(ctx context.Context, r io.Reader) (Content, error) { return copyDigest(ctx, io.Discard, r) }
 
+// The buffer of a copy grows within these bounds as there is something to read.
+const (
+	leastBuffer = 16 << 10
+	mostBuffer  = 256 << 10
+)
+
 func copyDigest(ctx context.Context, w io.Writer, r io.Reader) (Content, error) {
-	sum, buf := sha256.New(), make([]byte, 256<<10)
+	sum, buf := sha256.New(), make([]byte, leastBuffer)
 	var size int64
 	for {
 		if err := ctx.Err(); err != nil {
@@ -165,6 +171,9 @@ func copyDigest(ctx context.Context, w io.Writer, r io.Reader) (Content, error) 
 			if _, err := w.Write(buf[:n]); err != nil {
 				return Content{}, err
 			}
+		}
+		if n == len(buf) && n < mostBuffer { // small files are many: they do with little
+			buf = make([]byte, 2*n)
 		}
 		if errors.Is(err, io.EOF) {
 			return Content{Size: size, Digest: DigestPrefix + hex.EncodeToString(sum.Sum(nil))}, nil

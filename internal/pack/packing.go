@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	outputBuffer = 128 << 10
+	outputBuffer      = 128 << 10
+	leastOutputBuffer = 4 << 10
 	// reserveEvery bounds how much is written between two looks at the disk.
 	reserveEvery = 4 << 20
 )
@@ -59,7 +60,7 @@ func (s *Stage) Begin(_ context.Context, u upload.Upload) (*Packing, error) {
 		return nil, durable.Fault(err, "begin the packed copy")
 	}
 	p := &Packing{stage: s, id: u.ID, file: file, sum: sha256.New()}
-	p.out = bufio.NewWriterSize(sink{p}, outputBuffer)
+	p.out = bufio.NewWriterSize(sink{p}, int(min(max(u.Source.Size, leastOutputBuffer), outputBuffer)))
 	p.archive = zip.NewWriter(p.out)
 	p.compressWith(s.level(u))
 	p.entry, err = p.archive.CreateHeader(&zip.FileHeader{Name: u.Filename, Method: zip.Deflate, Modified: modified(u)})

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -194,7 +195,7 @@ type pass struct {
 
 // run reads to the end and one byte further than what settled at most.
 func (p *pass) run(ctx context.Context, settled int64) error {
-	buf := make([]byte, piece)
+	buf := make([]byte, min(piece, max(settled+1, bytes.MinRead))) // one more than there should be, to see it grow
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
