@@ -47,7 +47,7 @@ type outcome struct {
 // run makes one row.
 func run(t *testing.T, f fault, s step) outcome {
 	t.Helper()
-	w := f.world(t, s)
+	w := f.world(t)
 	w.approach(s)
 	w.log.worst()
 	from := w.upload()
@@ -83,7 +83,7 @@ func (w *world) approach(s step) {
 			w.t.Fatalf("not sent: %+v", u)
 		}
 	case stepAsk:
-		w.server.Break(transmittest.Upload, transmittest.Reset(100_000))
+		w.server.Break(transmittest.Upload, refusal()) // a small body cannot be broken off: buffers take it whole
 		if u := w.step(); u.State != upload.StatePacked || u.Ticket.Fate != upload.Broken {
 			w.t.Fatalf("not broken: %+v", u)
 		}

@@ -131,14 +131,10 @@ func (f fault) at(s step) bool {
 	return false
 }
 
-// world makes the world for the fault at the step.
-func (f fault) world(t *testing.T, s step) *world {
+// world makes the world for the fault.
+func (f fault) world(t *testing.T) *world {
 	t.Helper()
-	size := max(f.size, small)
-	if s == stepAsk { // a body can be broken off only when it does not fit into the buffers
-		size = large
-	}
-	return newWorld(t, size, f.tls)
+	return newWorld(t, max(f.size, small), f.tls)
 }
 
 // inflict begins the fault at the step; mend ends it.
