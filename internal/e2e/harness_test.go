@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(crashEnv) != "" {
 		os.Exit(crashingSidecar())
 	}
+	if os.Getenv(fullEnv) != "" {
+		os.Exit(crampedSidecar())
+	}
 	flag.Parse()
 	explicit := false
 	flag.Visit(func(f *flag.Flag) { explicit = explicit || f.Name == "test.parallel" })
