@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable/durabletest"
@@ -242,5 +244,22 @@ func TestSweepTakesOrphansAlone(t *testing.T) {
 	}
 	if used, err := s.Used(); err != nil || used != 4 {
 		t.Errorf("used %d, %v", used, err)
+	}
+}
+
+func TestSweepOfASharedSpoolLeavesAloneWhatAnotherMayBeWriting(t *testing.T) {
+	t.Parallel()
+	spool := t.TempDir()
+	for _, name := range []string{idA + ".zip.part", idB + ".zip.part"} {
+		durabletest.Write(t, filepath.Join(spool, name), "x")
+	}
+	old := time.Now().Add(-pack.SweepAge)
+	if err := os.Chtimes(filepath.Join(spool, idB+".zip.part"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	s := stage(t, spool, func(o *pack.Options) { o.Shared = true })
+	n, err := s.Sweep(t.Context(), func(upload.ID) bool { return false })
+	if err != nil || n != 1 || ls(t, spool) != idA+".zip.part" {
+		t.Errorf("removed %d, %v; left %s", n, err, ls(t, spool))
 	}
 }

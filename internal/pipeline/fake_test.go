@@ -19,6 +19,7 @@ type memory struct {
 	lost   map[upload.ID]bool
 	taken  map[upload.ID]bool // Record answers ErrContentTaken once
 	renews int
+	away   error // what Renew answers, if set
 }
 
 type row struct {
@@ -102,6 +103,9 @@ func (m *memory) Renew(_ context.Context, u upload.Upload, until time.Time) erro
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.renews++
+	if m.away != nil {
+		return m.away
+	}
 	if m.lost[u.ID] {
 		return journal.ErrLeaseLost
 	}
