@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"runtime"
 	"syscall"
@@ -45,9 +46,8 @@ const usage = `hqms-sidecar %s
 // Main runs one call and gives its exit code. SIGTERM and SIGINT end serve in
 // order; a second one ends the process at once.
 func Main(c Call) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := untilSignalled()
 	defer stop()
-	context.AfterFunc(ctx, stop) // from here on a signal does what it always does
 
 	name, args := "serve", c.Args
 	if len(args) > 0 {
@@ -63,6 +63,41 @@ func Main(c Call) int {
 		return exitUsage
 	}
 	return command(ctx, c, args)
+}
+
+// untilSignalled gives a context that the first signal ends; the second ends the
+// process at once, however soon it comes. Putting the signals' default back
+// instead would lose one that comes in between, and a process that is the first
+// of its container has no default to be ended by.
+func untilSignalled() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	heard := make(chan os.Signal, 2)
+	signal.Notify(heard, syscall.SIGTERM, syscall.SIGINT)
+	over := make(chan struct{})
+	go func() {
+		for ctx.Err() == nil {
+			select {
+			case <-heard:
+				cancel()
+			case <-over:
+				return
+			}
+		}
+		select {
+		case s := <-heard:
+			code := exitFailed
+			if n, ok := s.(syscall.Signal); ok {
+				code = 128 + int(n) // as shells say it
+			}
+			os.Exit(code)
+		case <-over:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(heard)
+		close(over)
+		cancel()
+	}
 }
 
 func help(_ context.Context, c Call, _ []string) int {
