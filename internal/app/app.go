@@ -77,7 +77,7 @@ func New(ctx context.Context, cfg *config.Config, stdout io.Writer, seams Seams)
 	a.health = &health{a: a, started: time.Now()}
 	for _, setUp := range []func(context.Context) error{
 		func(ctx context.Context) error { return a.startTelemetry(ctx, stdout) },
-		a.openState, a.openJournal, a.openChannels, a.recoverJournal, a.buildPipeline, a.buildServer,
+		a.openState, a.openJournal, a.openChannels, a.bringJournalUp, a.buildPipeline, a.buildServer,
 	} {
 		if err := setUp(ctx); err != nil {
 			return nil, errors.Join(err, a.life.stop(stopBudget, slog.New(slog.DiscardHandler)))

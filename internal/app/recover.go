@@ -107,6 +107,33 @@ func (a *App) forgetLeases(ctx context.Context, j *journal.Journal) error {
 	return nil
 }
 
+// bringJournalUp recovers the journal once there is space for it: before it is
+// up to date nothing may be sent, and a full disk does not end the program.
+func (a *App) bringJournalUp(ctx context.Context) error {
+	return onceThereIsSpace(ctx, a.log, a.recoverJournal)
+}
+
+// spacePause is how long is waited before a full disk is tried again.
+const spacePause = time.Second
+
+// onceThereIsSpace does it again and again while the disk is full, until ctx ends.
+func onceThereIsSpace(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
+	for told := false; ; told = true {
+		err := do(ctx)
+		if f, ok := errors.AsType[*upload.Fault](err); !ok || f.Reason != upload.DiskFull {
+			return err
+		}
+		if !told {
+			log.Error("DISK IS FULL: the journal cannot be brought up to date; nothing begins before there is space", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(spacePause):
+		}
+	}
+}
+
 // recoverJournal brings back what the journal lost.
 func (a *App) recoverJournal(ctx context.Context) error {
 	if a.recovery == nil {

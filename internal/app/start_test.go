@@ -3,11 +3,15 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -42,6 +46,33 @@ func TestAFullDiskDoesNotKeepItFromStarting(t *testing.T) {
 	if err := a.life.stop(stopBudget, slog.New(slog.DiscardHandler)); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestTheJournalIsBroughtUpOnceThereIsSpace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		full := fmt.Errorf("readmit: %w", upload.LocalFaultOf(upload.DiskFull, "", nil))
+		var log bytes.Buffer
+		tries := 0
+		err := onceThereIsSpace(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), func(context.Context) error {
+			if tries++; tries < 4 {
+				return full
+			}
+			return nil
+		})
+		if err != nil || tries != 4 || strings.Count(log.String(), "level=ERROR") != 1 {
+			t.Errorf("%v after %d tries, said %s", err, tries, &log)
+		}
+		other := errors.New("other")
+		if err := onceThereIsSpace(t.Context(), slog.New(slog.DiscardHandler), func(context.Context) error { return other }); !errors.Is(err, other) {
+			t.Errorf("got %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := onceThereIsSpace(ctx, slog.New(slog.DiscardHandler), func(context.Context) error { return full }); !errors.Is(err, full) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestToldToStopWhileStartingIsAnOrderlyEnd(t *testing.T) {
