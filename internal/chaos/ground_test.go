@@ -37,8 +37,9 @@ type ground struct {
 	// the directory is read-only: an exporter's failures are not the subject.
 	writing sync.RWMutex
 
-	mu  sync.Mutex
-	bad int // things broken at this moment
+	mu     sync.Mutex
+	bad    int       // things broken at this moment
+	mended time.Time // the last time something was
 }
 
 func newGround(t *testing.T) *ground {
@@ -146,11 +147,11 @@ func (g *ground) waiting() []string {
 	return left
 }
 
-// broken reports whether anything of the ground is broken now.
-func (g *ground) broken() bool {
+// brokenSince reports whether anything of the ground has been broken since then.
+func (g *ground) brokenSince(then time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.bad > 0
+	return g.bad > 0 || g.mended.After(then)
 }
 
 // breaking breaks something for a while.
@@ -170,6 +171,9 @@ func (g *ground) mark(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.bad += n
+	if n < 0 {
+		g.mended = time.Now()
+	}
 }
 
 // fill takes the last byte of the sidecar's disk.

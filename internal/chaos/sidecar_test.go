@@ -105,7 +105,7 @@ func (s *sidecar) judge() {
 	case s.meant == syscall.SIGTERM && state.ExitCode() == 0:
 	case s.meant == syscall.SIGTERM && status.Signaled() && status.Signal() == syscall.SIGTERM && lived < 2*time.Second:
 		s.figures.count("terminated before it listened to signals")
-	case s.meant == 0 && state.ExitCode() == 1 && s.ground.broken():
+	case s.meant == 0 && state.ExitCode() == 1 && s.ground.brokenSince(s.began):
 		// It cannot start on a disk that is full or forbidden: it is tried again.
 		s.figures.count("could not start on broken ground")
 		wait(context.Background(), 100*time.Millisecond)
