@@ -205,16 +205,14 @@ func secret(t *testing.T, volume, version, value string) {
 	}
 }
 
-func TestAnUploadRefusedForItsTokenGoesThroughWhenRestored(t *testing.T) {
+func TestATokenThatExpiresBeforeTheUploadIsReplaced(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t, "-fault", "upload:token-expired,count=1")
 	r := newRig(t, srv)
 	r.start()
 	digest := drop(t, r.flu, "flu_1.csv", good(t))
-	first := r.endsWith("flu_1.csv", "rejected") // the interface's codes are not known: a refusal is a refusal
-	r.mustBeOnlyAt(first, digest, "quarantine")
-	r.act(first.ID, "restore")
-	r.until("flu_1.csv", "is accepted", func(u row) bool { return u.ID != first.ID && u.State == "retired" && u.Verdict == "accepted" })
+	u := r.endsWith("flu_1.csv", "accepted")
+	r.mustBeOnlyAt(u, digest, "archive")
 	srv.mustHave(digest, 1, 1)
 }
 
