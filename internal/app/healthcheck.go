@@ -33,9 +33,23 @@ func healthcheck(ctx context.Context, c Call, _ []string) int {
 }
 
 func askHealth(ctx context.Context, cfg *config.Config) (string, error) {
+	resp, err := askSelf(ctx, cfg, "/healthz", "")
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if resp.StatusCode != http.StatusOK {
+		return string(body), fmt.Errorf("status %d", resp.StatusCode)
+	}
+	return string(body), nil
+}
+
+// askSelf asks the program that runs on this machine.
+func askSelf(ctx context.Context, cfg *config.Config, path, token string) (*http.Response, error) {
 	host, port, err := net.SplitHostPort(cfg.ListenAddr)
 	if err != nil {
-		return "", fmt.Errorf("LISTEN_ADDR: %w", err)
+		return nil, fmt.Errorf("LISTEN_ADDR: %w", err)
 	}
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "127.0.0.1"
@@ -49,20 +63,14 @@ func askHealth(ctx context.Context, cfg *config.Config) (string, error) {
 		scheme = "https"
 		transport.TLSClientConfig = onlyCertificate(cfg.TLSCertFile)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+"/healthz", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+path, http.NoBody)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	resp, err := (&http.Client{Transport: transport}).Do(req)
-	if err != nil {
-		return "", err
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if resp.StatusCode != http.StatusOK {
-		return string(body), fmt.Errorf("status %d", resp.StatusCode)
-	}
-	return string(body), nil
+	return (&http.Client{Transport: transport}).Do(req)
 }
 
 // onlyCertificate trusts exactly the certificate in the file: the program asks

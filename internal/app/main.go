@@ -36,6 +36,7 @@ const usage = `hqms-sidecar %s
   serve              运行（默认） run (the default)
   check [-json]      逐项检查配置、目录、网络、证书、账号 look at every setting, directory, connection and password
   validate FILE…     离线校验文件，不发送 check files, send nothing
+  why FILE           说明一个文件适用的规则、现状与下一步 explain a file: rules, where it is, what happens next
   rules [-kind flu]  列出校验规则 list the rules files are checked by
   healthcheck        询问本机运行中的程序是否正常（供容器使用） ask the running program on this machine how it is
   version            版本 the version
@@ -54,7 +55,7 @@ func Main(c Call) int {
 		name, args = args[0], args[1:]
 	}
 	commands := map[string]func(context.Context, Call, []string) int{
-		"serve": serve, "check": runCheck, "validate": runValidate, "rules": runRules, "healthcheck": healthcheck, "version": version,
+		"serve": serve, "check": runCheck, "validate": runValidate, "why": runWhy, "rules": runRules, "healthcheck": healthcheck, "version": version,
 		"help": help, "-h": help, "-help": help, "--help": help, "-v": version, "--version": version,
 	}
 	command, ok := commands[name]

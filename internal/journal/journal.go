@@ -39,6 +39,9 @@ type Options struct {
 	// doing the operation. It is there so that a test can make exactly one fail
 	// or end the process at it. It must be safe for concurrent use.
 	Hook func(op string) error
+	// ReadOnly changes nothing, not even to bring the closed sets up to date; every
+	// change fails.
+	ReadOnly bool
 	// Failed is told of every operation that failed because the database is
 	// damaged, full or away, with the error that is returned. It must not block
 	// and must not use the journal. nil: nobody is told.
@@ -72,6 +75,9 @@ func New(ctx context.Context, s Store, o Options) (*Journal, error) {
 	j := &Journal{store: s, hook: o.Hook, failed: o.Failed, columns: columnNames()}
 	if s.Dialect.OneWriter {
 		j.commits = newCommits(s)
+	}
+	if o.ReadOnly {
+		return j, nil
 	}
 	if err := j.syncReasons(ctx); err != nil {
 		return nil, errors.Join(j.fail("open journal", err), j.Close())

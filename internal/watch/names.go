@@ -35,6 +35,10 @@ func (w *Watcher) classify(name string) class {
 	return classOurs
 }
 
+// Ignored reports whether a file of that name is passed over: it is hidden, still
+// being made, or a marker.
+func Ignored(name string) bool { return ignored(name) }
+
 // ignored reports whether name is one under which files are still being made,
 // or a marker.
 func ignored(name string) bool {

@@ -38,6 +38,20 @@ func Open(ctx context.Context, dir string, o journal.Options) (*journal.Journal,
 	return j, nil
 }
 
+// OpenReadOnly opens the journal in dir to be looked at, also beside a process
+// that works on it. Nothing is checked, migrated or changed.
+func OpenReadOnly(ctx context.Context, dir string) (*journal.Journal, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open journal to read: %w", err)
+	}
+	db, err := openPool(dsn(filepath.Join(dir, FileName), url.Values{"mode": {"ro"}, "_query_only": {"1"}}))
+	if err != nil {
+		return nil, fmt.Errorf("open journal to read: %w", err)
+	}
+	return journal.New(ctx, journal.Store{Write: db, Read: db, Dialect: journal.Dialect{Classify: classify, Verify: verify}}, journal.Options{ReadOnly: true})
+}
+
 func open(ctx context.Context, dir string, o journal.Options) (*journal.Journal, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
