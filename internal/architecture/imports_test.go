@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 	"internal/e2e":          anything,
 	"internal/e2e/replicas": anything,
 	"internal/bench":        anything,
-	"internal/e2e/observer": {"internal/upload", "internal/journal", "internal/journal/sqlite"},
+	"internal/e2e/observer": {"internal/upload", "internal/durable", "internal/journal", "internal/journal/sqlite", "internal/recovery"},
 	"internal/faults":       anything,
 	"internal/chaos":        anything,
 	"internal/app":          anything,

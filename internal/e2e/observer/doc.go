@@ -4,6 +4,6 @@
 // was on record fails the test.
 //
 // It knows of the directories from the kernel (inotify) and of the verdicts from
-// the journal's events alone, never from the program's own word in between. A
+// the journal's events and the recovery log alone, never from the program's own word in between. A
 // run in which the kernel lost events proves nothing and fails, too.
 package observer

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/recovery"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -130,6 +134,10 @@ func (o *Observer) verify() {
 		o.t.Errorf("read the journal: %v", err)
 		return
 	}
+	if err := addKept(ctx, o.state, decided); err != nil {
+		o.t.Errorf("read the recovery log: %v", err)
+		return
+	}
 	for _, d := range o.gone {
 		if first, ok := decided[d.name]; !o.own[d.name] && (!ok || first.After(d.at)) {
 			o.t.Errorf("%s left the watched directory at %s, before its verdict was on record", d.name, d.at.Format(time.StampMicro))
@@ -168,4 +176,27 @@ func verdicts(ctx context.Context, j *journal.Journal) (map[string]time.Time, er
 			}
 		}
 	}
+}
+
+// addKept adds the verdicts of the recovery log, which knows them also when the
+// journal has been lost since.
+func addKept(ctx context.Context, state string, first map[string]time.Time) error {
+	dir, err := durable.Open(filepath.Join(state, recovery.DirName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close() //nolint:errcheck // it was read only
+	for line, err := range recovery.Open(dir).Lines(ctx) {
+		if err != nil {
+			return err
+		}
+		u := line.Upload
+		if at, ok := first[u.Filename]; line.Err == nil && u.Verdict != "" && (!ok || u.UpdatedAt.Before(at)) {
+			first[u.Filename] = u.UpdatedAt
+		}
+	}
+	return nil
 }
