@@ -194,3 +194,51 @@ func TestAJournalPutBackFromAnOlderCopyIsBroughtUpToDate(t *testing.T) {
 	r.endsWith("flu_again.csv", "duplicate")
 	srv.mustHave(digest, 1, 1)
 }
+
+// TestAJournalDamagedWhileInUseIsMadeAnewByTheSameProcess: no restart by hand.
+func TestAJournalDamagedWhileInUseIsMadeAnewByTheSameProcess(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	r := newRig(t, srv)
+	r.start()
+	first := drop(t, r.flu, "flu_1.csv", good(t))
+	r.endsWith("flu_1.csv", "accepted")
+	if err := r.proc.terminate(); err != nil { // so that all is in the database file
+		t.Fatal(err)
+	}
+	r.start()
+	f, err := os.OpenFile(filepath.Join(r.state, "journal.db"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := int64(4096); at < info.Size(); at += 4096 { // all but the header
+		if _, err := f.WriteAt(bytes.Repeat([]byte{0xA5}, 2048), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := drop(t, r.flu, "flu_2.csv", good(t))
+	eventually(t, "the journal is made anew", func() bool {
+		r.call("GET", "/uploads?limit=100", nil, nil) // somebody looks
+		return strings.Contains(r.proc.out.String(), "JOURNAL REBUILT") || r.proc.ended()
+	})
+	r.mustRun()
+	eventually(t, "it listens again", func() bool {
+		all := listeningAt.FindAllStringSubmatch(r.proc.out.String(), -1)
+		if len(all) > 1 {
+			r.base = "http://" + all[len(all)-1][1]
+		}
+		return len(all) > 1
+	})
+	u := r.endsWith("flu_2.csv", "accepted")
+	r.mustBeOnlyAt(u, second, "archive")
+	r.mustBeOnlyAt(r.endsWith("flu_1.csv", "accepted"), first, "archive")
+	srv.mustHave(first, 1, 1)
+	srv.mustHave(second, 1, 1)
+}
