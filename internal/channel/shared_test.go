@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/channel"
@@ -16,7 +17,7 @@ type shelf struct {
 	mu    sync.Mutex
 	rec   channel.Record
 	saves int
-	turn  sync.Mutex
+	turn  chan struct{}
 	asked int
 	right string // the password that the server takes
 }
@@ -45,12 +46,16 @@ func (s *shelf) gate(now func() time.Time) *channel.Gate {
 	return channel.New(channel.Options{
 		Channel: upload.Flu, Store: s, Shared: true, RefusedRetry: 15 * time.Minute, RefusedPerDay: 5, Now: now,
 		CredentialHash: func() string { return "wrong" },
-		Turn:           func(context.Context) (func(), error) { s.turn.Lock(); return s.turn.Unlock, nil },
+		Turn: func(context.Context) (func(), error) {
+			s.turn <- struct{}{}
+			return func() { <-s.turn }, nil
+		},
 	})
 }
 
 // ask is what a protocol does with the credentials.
 func (s *shelf) ask(context.Context) error {
+	pass(time.Second) // long enough for all the others to ask, too, if they may
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
@@ -62,7 +67,7 @@ func (s *shelf) ask(context.Context) error {
 
 func TestAPauseOfOneReplicaClosesTheOthersAndNoneUndoesIt(t *testing.T) {
 	t.Parallel()
-	s := &shelf{}
+	s := &shelf{turn: make(chan struct{}, 1)}
 	one, two := s.gate(time.Now), s.gate(time.Now)
 	for _, g := range []*channel.Gate{one, two} {
 		if err := g.Ready(t.Context()); err != nil {
@@ -92,34 +97,31 @@ func TestAPauseOfOneReplicaClosesTheOthersAndNoneUndoesIt(t *testing.T) {
 
 func TestReplicasShareTheBudgetOfRefusedCredentials(t *testing.T) {
 	t.Parallel()
-	s := &shelf{}
-	var mu sync.Mutex
-	clock := time.Date(2026, 3, 1, 0, 30, 0, 0, time.UTC)
-	now := func() time.Time { mu.Lock(); defer mu.Unlock(); return clock }
-	gates := make([]*channel.Gate, 4)
-	for i := range gates {
-		gates[i] = s.gate(now)
-	}
-	admit := func() {
-		var all sync.WaitGroup
-		for _, g := range gates {
-			for range 3 {
-				all.Go(func() { _ = g.Admit(t.Context(), s.ask) })
-			}
+	synctest.Test(t, func(t *testing.T) { // the clock begins at midnight
+		s := &shelf{turn: make(chan struct{}, 1)}
+		gates := make([]*channel.Gate, 4)
+		for i := range gates {
+			gates[i] = s.gate(time.Now)
 		}
-		all.Wait()
-	}
-	admit()
-	if s.asked != 1 {
-		t.Fatalf("%d askings at the start, want 1: the others wait and find the channel closed", s.asked)
-	}
-	for range 20 * 4 { // the rest of the day, every 15 minutes and more
-		mu.Lock()
-		clock = clock.Add(15 * time.Minute)
-		mu.Unlock()
+		admit := func() {
+			var all sync.WaitGroup
+			for _, g := range gates {
+				for range 3 {
+					all.Go(func() { _ = g.Admit(t.Context(), s.ask) })
+				}
+			}
+			all.Wait()
+		}
 		admit()
-	}
-	if s.asked != 1+5 {
-		t.Errorf("%d askings in a day, want the first and five more", s.asked)
-	}
+		if s.asked != 1 {
+			t.Fatalf("%d askings at the start, want 1: the others wait and find the channel closed", s.asked)
+		}
+		for range 20 * 4 { // most of the day, every 15 minutes and a bit
+			pass(15*time.Minute + time.Second)
+			admit()
+		}
+		if s.asked != 1+5 {
+			t.Errorf("%d askings in a day, want the first and five more", s.asked)
+		}
+	})
 }

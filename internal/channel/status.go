@@ -46,7 +46,7 @@ type Record struct {
 	Seen      time.Time // UpdatedAt of the record that this one was made from
 }
 
-// ErrConflict: another process changed the record meanwhile.
+// ErrConflict says that another process changed the record meanwhile.
 var ErrConflict = errors.New("the channel's record was changed meanwhile")
 
 // Store keeps records.

@@ -110,8 +110,10 @@ func differences(before, after *upload.Upload) (set []string, args []any, err er
 }
 
 // stored gives the upload as it reads from the database: whole nanoseconds in
-// UTC, without a monotonic clock's reading.
+// UTC, without a monotonic clock's reading. Its detail may quote anybody: what no
+// database takes as text must not keep an outcome from being recorded.
 func stored(u upload.Upload) upload.Upload {
+	u.Detail = strings.ReplaceAll(strings.ToValidUTF8(u.Detail, "\ufffd"), "\x00", "\ufffd")
 	for _, c := range columns(&u) {
 		switch r := c.ref.(type) {
 		case nanos:

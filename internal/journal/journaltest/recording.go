@@ -10,6 +10,13 @@ import (
 )
 
 var recording = map[string]func(*fixture){
+	"a detail that is no text is recorded all the same": func(f *fixture) {
+		u := f.record(f.bring("flu_1.csv", digest("a"), upload.StateSettled), upload.Hold(0, upload.SourceUnreadable, "a\x00b\xff"), false)
+		f.same("detail", u.Detail, "a\ufffdb\ufffd")
+		got, err := f.j.Get(f.ctx, u.ID)
+		f.must(err)
+		f.same("row", got, u)
+	},
 	"the whole way reads back as it was recorded": func(f *fixture) {
 		local := time.FixedZone("UTC+8", 8*3600)
 		f.now = f.now.In(local)

@@ -120,4 +120,3 @@ func TestEveryConstraintIsProven(t *testing.T) {
 		t.Fatalf("found %d constraints: has the spelling changed?", found)
 	}
 }
-

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/postgres"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/postgres/postgrestest"
@@ -75,7 +77,7 @@ func TestReadersOfEventsMissNoneThatCommitsLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // committed below
+	defer tx.Rollback() // committed below
 	const event = `INSERT INTO events (upload_id, channel, at, name, from_state, to_state, verdict, reason, detail, attempt)
 		VALUES ($1, 'flu', 1, 'late', 'spotted', 'spotted', '', '', '', 0)`
 	if _, err := tx.ExecContext(t.Context(), event, late.ID); err != nil {
@@ -205,6 +207,40 @@ func TestFiveReplicasMayStartAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+func TestMigrationsWaitForTheOneWhoMigrates(t *testing.T) {
+	t.Parallel()
+	url := newSchema(t)
+	holder, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close(context.WithoutCancel(t.Context()))
+	const lock = `hashtextextended('hqms schema ' || current_schema(), 0)`
+	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_lock(`+lock+`)`); err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		j, err := postgres.Open(context.WithoutCancel(t.Context()), postgres.Options{URL: func() string { return url }})
+		if err == nil {
+			err = j.Close()
+		}
+		opened <- err
+	}()
+	eventually(t, "the other one waits", func() bool {
+		var waiting int
+		err := holder.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+			AND (classid::bigint << 32 | objid::bigint) = `+lock).Scan(&waiting)
+		return err == nil && waiting == 1
+	})
+	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_unlock(`+lock+`)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestANewerSchemaIsRefusedOnlyWhereItCannotBeUsed(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-// ErrMissing: there is no PostgreSQL on this machine.
+// ErrMissing says that there is no PostgreSQL on this machine.
 var ErrMissing = errors.New("no PostgreSQL binaries (initdb, pg_ctl): install the package postgresql")
 
 // Server is one PostgreSQL server.
@@ -131,9 +131,9 @@ func (s *Server) run(ctx context.Context, name string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(out.Name()) //nolint:errcheck // a temporary file
-	defer out.Close()           //nolint:errcheck // read by name below
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	defer os.Remove(out.Name())                                          //nolint:errcheck // a temporary file
+	defer out.Close()                                                    //nolint:errcheck // read by name below
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...) //nolint:gosec // PostgreSQL's own programs, our own arguments
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, out, out
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
 	if s.as != nil {
