@@ -24,7 +24,7 @@ func TestNothingIsLostAndNothingAcceptedTwiceWhileReplicasAndDatabaseDie(t *test
 	t.Parallel()
 	files := int(number("HQMS_REPLICAS_FILES", 200))
 	seed := number("HQMS_REPLICAS_SEED", uint64(time.Now().UnixNano()))
-	t.Logf("seed %d: HQMS_REPLICAS_SEED=%d replays it", seed, seed)
+	t.Logf("seed %d: HQMS_REPLICAS_SEED=%d strikes in the same order", seed, seed)
 	s := &storm{world: newWorld(t, 2*time.Second), rand: rand.New(rand.NewPCG(seed, 1))}
 	began := time.Now()
 	for range 4 {
