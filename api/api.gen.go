@@ -436,7 +436,7 @@ type Health struct {
 type JournalRebuilt struct {
 	At time.Time `json:"at"`
 
-	// Damaged What the damaged journal is called now
+	// Damaged What the damaged journal is called now, in the state directory; empty where there was none left.
 	//
 	// Example: journal.db.damaged-20260301T080000Z
 	Damaged string `json:"damaged"`

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func TestAnOriginalRestoredAsAFileIsNotTakenAgain(t *testing.T) {
 		t.Errorf("restored over a file: status %d", code)
 	}
 	r.seen.mine("flu_reject_back.csv")
-	corrected := append(content, content[strings.IndexByte(string(content), '\n')+1:]...)
+	corrected := slices.Concat(content, content[strings.IndexByte(string(content), '\n')+1:])
 	drop(t, r.flu, "flu_reject_back.csv", corrected)
 	r.until("flu_reject_back.csv", "is taken when it has changed", func(u row) bool { return u.ID != before.ID && u.over() })
 }

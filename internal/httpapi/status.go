@@ -23,8 +23,7 @@ func (h *handlers) GetStatus(ctx context.Context, _ api.GetStatusRequestObject) 
 		}
 	}
 	return api.GetStatus200JSONResponse{
-		JournalRebuilt: rebuilt,
-		Version: h.Version, StartedAt: h.StartedAt.UTC(), Now: h.Now().UTC(),
+		JournalRebuilt: rebuilt, Version: h.Version, StartedAt: h.StartedAt.UTC(), Now: h.Now().UTC(),
 		Ready: len(obstacles) == 0, Reasons: viewObstacles(obstacles), Channels: each(channels, viewChannel),
 	}, nil
 }

@@ -73,3 +73,50 @@ func TestADamagedArchiveIsNotRestored(t *testing.T) {
 		t.Errorf("got %v, %v", err, w.tree(w.watch))
 	}
 }
+
+func TestAFileOnlyIsKnownBeforeItHasItsNameAtEveryCrash(t *testing.T) {
+	t.Parallel()
+	durabletest.EveryCrash(t, func(t *testing.T, c *durabletest.Crash) {
+		w, _ := newWorld(t, false)
+		u := w.retired(upload.Rejected)
+		var known upload.Identity
+		tell := func(id upload.Identity) error {
+			known = id
+			if w.exists(w.watch, name) {
+				t.Error("it had its name before it was known")
+			}
+			return nil
+		}
+		_, _ = w.process(c.Hook).RestoreFile(t.Context(), u, tell)
+		if !w.exists(w.watch, name) {
+			if _, err := w.process().RestoreFile(t.Context(), u, tell); err != nil {
+				t.Fatal(err)
+			}
+		}
+		u, err := upload.PutBackAsFile(known).Apply(u, w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := durabletest.Dir(t, w.watch).Look(name)
+		if err != nil || !u.Knows(now) {
+			t.Errorf("%+v is not known by %+v, %v", now, u.Source, err)
+		}
+		if got := w.copies(text); !slices.Equal(got, []string{"state:" + u.Path, "watch:" + name}) {
+			t.Errorf("found at %v", got)
+		}
+		now.ModTime++
+		if u.Knows(now) {
+			t.Error("a change is not noticed")
+		}
+	})
+}
+
+func TestACopyThatCannotBeMadeKnownIsNotPutBack(t *testing.T) {
+	t.Parallel()
+	w, _ := newWorld(t, false)
+	u := w.retired(upload.Rejected)
+	away := errors.New("journal away")
+	if _, err := w.process().RestoreFile(t.Context(), u, func(upload.Identity) error { return away }); !errors.Is(err, away) || len(w.tree(w.watch)) != 0 {
+		t.Errorf("got %v, %v", err, w.tree(w.watch))
+	}
+}
