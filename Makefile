@@ -60,6 +60,7 @@ vuln: ## known vulnerabilities (needs its online database)
 bench: build ## figures as a table and bin/bench.json; BENCH_LARGE=200 for a quick run
 	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_BENCH=1 HQMS_BENCH_OUT=$(CURDIR)/bin HQMS_BENCH_LARGE=$(or $(BENCH_LARGE),2000) \
 		go test -run TestBench -count 1 -v -timeout 60m ./internal/bench
+	go test -run '^$$' -bench . -benchtime 2x -cpu 1 ./internal/validate # MB per CPU second, encoding/csv over x/text beside it
 
 .PHONY: chaos chaos-short
 CHAOS ?= 15m
