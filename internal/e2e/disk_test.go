@@ -94,7 +94,7 @@ func TestAFullDiskAtAnyOperationPassesWithoutLossOrRepetition(t *testing.T) {
 // fullEverywhere goes through the operations, several at a time: most of each run
 // is waiting for the next look.
 func fullEverywhere(t *testing.T, srv *server, c crashCase) int64 {
-	const abreast, stride = 4, 2
+	const abreast, stride = 4, 2 * thinned
 	var next, through, points atomic.Int64
 	t.Run("points", func(t *testing.T) {
 		for lane := range abreast {
