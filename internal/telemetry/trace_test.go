@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,13 +30,16 @@ func anUpload() upload.Upload {
 // process is one run of the program with a clock of its own.
 type process struct {
 	*Telemetry
-	now time.Time
+	passed atomic.Int64 // since at; the exporters' goroutines read the clock, too
+	at     time.Time
 }
+
+func (p *process) now() time.Time { return p.at.Add(time.Duration(p.passed.Load())) }
 
 func begin(t *testing.T, at time.Time) *process {
 	t.Helper()
-	p := &process{now: at}
-	tel, err := Start(t.Context(), Options{Version: "test", Stdout: io.Discard, Now: func() time.Time { return p.now }})
+	p := &process{at: at}
+	tel, err := Start(t.Context(), Options{Version: "test", Stdout: io.Discard, Now: p.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +54,8 @@ func (p *process) stage(t *testing.T, u upload.Upload, name string, d time.Durat
 	if during != nil {
 		during(ctx)
 	}
-	p.now = p.now.Add(d)
-	after, err := o.Apply(u, p.now)
+	p.passed.Add(int64(d))
+	after, err := o.Apply(u, p.now())
 	if err != nil {
 		t.Fatal(err)
 	}
