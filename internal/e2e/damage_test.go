@@ -87,12 +87,12 @@ func TestALostJournalIsMadeAnewAtEveryPointOfTheWay(t *testing.T) {
 	srv := newServer(t)
 	for label, c := range map[string]crashCase{
 		"accepted": {name: "flu_%s.csv", verdict: "accepted", place: "archive", received: 1, accepted: 1, stride: 2},
-		"rejected": {name: "flu_reject_%s.csv", verdict: "rejected", place: "quarantine", received: 1, stride: 4},
-		"invalid":  {name: "flu_%s.csv", bad: 1, verdict: "invalid", place: "quarantine", stride: 4},
+		"rejected": {name: "flu_reject_%s.csv", verdict: "rejected", place: "quarantine", received: 1, stride: 5},
+		"invalid":  {name: "flu_%s.csv", bad: 1, verdict: "invalid", place: "quarantine", stride: 5},
 		"deleted":  {name: "flu_%s.csv", verdict: "accepted", place: "deleted", received: 1, accepted: 1, stride: 7, set: []string{"FLU_ON_ACCEPTED=delete"}},
 		"kept":     {name: "flu_%s.csv", verdict: "accepted", place: "watch", received: 1, accepted: 1, stride: 7, set: []string{"FLU_ON_ACCEPTED=keep"}},
 	} {
-		for kind, stride := range map[string]int{"journal": thinned, "files": c.stride * thinned} {
+		for kind, stride := range map[string]int{"journal": 1, "files": c.stride} {
 			c.between = func(t *testing.T, r *rig, k int64) {
 				kinds := damageKinds()
 				kind := kinds[int(k)%len(kinds)]
