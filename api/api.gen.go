@@ -473,6 +473,30 @@ type Obstacle struct {
 	Text Text `json:"text"`
 }
 
+// Pace When and how fast may be uploaded.
+type Pace struct {
+	// BandwidthLimit BANDWIDTH_LIMIT, as set.
+	//
+	// Example: 2Mbit
+	BandwidthLimit *string `json:"bandwidth_limit"`
+
+	// BitsPerSecond The limit now.
+	//
+	// Example: 2000000
+	BitsPerSecond *int64 `json:"bits_per_second"`
+
+	// ChangesAt When the upload window opens or closes next; null where it never does.
+	ChangesAt *time.Time `json:"changes_at"`
+
+	// Open Whether an upload may begin now.
+	Open bool `json:"open"`
+
+	// UploadWindow UPLOAD_WINDOW, as set.
+	//
+	// Example: 22:00-06:00
+	UploadWindow *string `json:"upload_window"`
+}
+
 // Place Where the original is: `watch` the watched directory · `archive` · `quarantine` · `deleted` by us, after a verdict · `gone` removed by somebody else ·
 // `expired` removed by retention.
 type Place string
@@ -576,6 +600,9 @@ type Status struct {
 	Channels       []Channel       `json:"channels"`
 	JournalRebuilt *JournalRebuilt `json:"journal_rebuilt,omitempty"`
 	Now            time.Time       `json:"now"`
+
+	// Pace When and how fast may be uploaded.
+	Pace Pace `json:"pace"`
 
 	// Ready Whether files can be taken.
 	Ready bool `json:"ready"`

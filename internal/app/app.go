@@ -244,7 +244,7 @@ func (a *App) faulted(stage string, u upload.Upload, f *upload.Fault) {
 func (a *App) buildServer(ctx context.Context) error {
 	o := httpapi.Options{
 		Version: Version, StartedAt: a.health.started,
-		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Rebuilt: a.rebuiltAt,
+		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Rebuilt: a.rebuiltAt, Pace: a.pace,
 		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Wrap: a.telemetry.Handler, Logger: a.log,
 	}
 	if a.cfg.TLSCertFile != "" {
@@ -290,6 +290,7 @@ func (a *App) Run(ctx context.Context) error {
 	if _, err := a.stages.pack.Sweep(ctx, a.livePacked(ctx)); err != nil {
 		a.log.Warn("spool was not swept of orphans", slog.Any("error", err))
 	}
+	a.wakeWaiting(ctx)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()

@@ -78,6 +78,7 @@ func (a *App) newStages() stages {
 		pack: packing,
 		transmit: transmit.New(transmit.Options{
 			Channels: sending, Spool: packing, Tickets: ticketKeeper{a}, Backoff: backoff, FirstPoll: cfg.PollMin, Progress: a.sending.note, Logger: log,
+			Window: a.opens, Paced: a.newBucket().Reader,
 		}),
 		confirm: confirm.New(confirm.Options{
 			Channels: asking, Earlier: a.journal, PollMin: cfg.PollMin, PollMax: cfg.PollMax,

@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"internal/durable":             {"internal/upload"},
 	"internal/durable/durabletest": {"internal/upload", "internal/durable"},
 	"internal/phrase":              {},
+	"internal/pace":                {},
 
 	"internal/standard":              {"internal/upload", "internal/phrase"},
 	"internal/standard/synthetic":    {"internal/upload", "internal/standard"},
@@ -48,7 +49,7 @@ var mayImport = map[string][]string{
 
 	"api":                   {},
 	"internal/httpapi":      {"api", "internal/upload", "internal/journal", "internal/phrase"},
-	"internal/config":       {"internal/upload", "internal/phrase"},
+	"internal/config":       {"internal/upload", "internal/phrase", "internal/pace"},
 	"internal/telemetry":    {"internal/upload"},
 	"internal/check":        {"internal/upload", "internal/phrase", "internal/durable", "internal/config"},
 	"internal/sandbox":      {"internal/upload", "internal/standard", "internal/validate", "internal/phrase"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/pace"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -47,6 +48,9 @@ type Config struct {
 	UnknownGrace   time.Duration `env:"UNKNOWN_GRACE" envDefault:"60s" min:"0s" max:"24h"`
 	RefusedRetry   time.Duration `env:"REFUSED_RETRY" envDefault:"15m" min:"1s" max:"24h"`
 	RefusedPerDay  int           `env:"REFUSED_PER_DAY" envDefault:"5" min:"0" max:"100"`
+
+	BandwidthLimit pace.Limits `env:"BANDWIDTH_LIMIT"`
+	UploadWindow   pace.Week   `env:"UPLOAD_WINDOW"`
 
 	Compression string `env:"COMPRESSION" envDefault:"auto" oneof:"auto,1,2,3,4,5,6,7,8,9"`
 	SpoolLimit  Bytes  `env:"SPOOL_LIMIT" envDefault:"5GiB" min:"1MiB"`

@@ -74,7 +74,7 @@ func (f field) meaning() string {
 // refused with these words instead of being silently ignored.
 func later() []string {
 	return []string{
-		"BANDWIDTH_LIMIT", "UPLOAD_WINDOW", "ARCHIVE_KEY_FILE",
+		"ARCHIVE_KEY_FILE",
 		"ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_URL_FILE", "ALERT_FORMAT", "HQMS_EXPECT", "FLU_EXPECT",
 	}
 }

@@ -201,6 +201,14 @@ type Sending struct {
 	BytesPerSecond int64
 }
 
+// Pace is when and how fast may be uploaded.
+type Pace struct {
+	Open          bool      // an upload may begin now
+	ChangesAt     time.Time // when that changes; zero: never
+	Window, Limit string    // as they were set; empty: not
+	BitsPerSecond int64     // the limit now; 0: none
+}
+
 // Progress knows the uploads being sent by this process.
 type Progress interface {
 	Sending(id upload.ID) (Sending, bool)

@@ -34,6 +34,8 @@ type Options struct {
 	// Rebuilt is when the journal was last made anew, and what the damaged one is
 	// called now; the zero time: never. nil: nobody knows.
 	Rebuilt func(ctx context.Context) (at time.Time, damaged string)
+	// Pace is when and how fast may be uploaded; nil: always, without limit.
+	Pace func(now time.Time) Pace
 
 	// Middleware runs outermost, first one first.
 	Middleware []echo.MiddlewareFunc

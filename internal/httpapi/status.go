@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
 )
@@ -24,8 +25,23 @@ func (h *handlers) GetStatus(ctx context.Context, _ api.GetStatusRequestObject) 
 	}
 	return api.GetStatus200JSONResponse{
 		JournalRebuilt: rebuilt, Version: h.Version, StartedAt: h.StartedAt.UTC(), Now: h.Now().UTC(),
-		Ready: len(obstacles) == 0, Reasons: viewObstacles(obstacles), Channels: each(channels, viewChannel),
+		Ready: len(obstacles) == 0, Reasons: viewObstacles(obstacles), Pace: viewPace(h.Pace, h.Now()), Channels: each(channels, viewChannel),
 	}, nil
+}
+
+// viewPace is when and how fast may be uploaded; without a pace, always and
+// without limit.
+func viewPace(of func(now time.Time) Pace, now time.Time) api.Pace {
+	if of == nil {
+		return api.Pace{Open: true}
+	}
+	p := of(now)
+	v := api.Pace{Open: p.Open, UploadWindow: orNil(p.Window), BandwidthLimit: orNil(p.Limit), BitsPerSecond: orNil(p.BitsPerSecond)}
+	if !p.ChangesAt.IsZero() {
+		at := p.ChangesAt.UTC()
+		v.ChangesAt = &at
+	}
+	return v
 }
 
 // health asks for both answers.

@@ -43,11 +43,17 @@ type Channel struct {
 	Coding   Coding
 }
 
-// Options are the stage's surroundings. Progress and Now may be nil.
+// Options are the stage's surroundings. Progress, Logger and Now may be nil.
 type Options struct {
 	Channels map[upload.Channel]Channel
 	Spool    Spool
 	Tickets  Tickets
+	// Window is when u may be sent: zero means now, else not before that moment.
+	// nil: always. A sending that has begun is finished.
+	Window func(u upload.Upload, now time.Time) (opens time.Time)
+	// Paced slows down what is read of a packed copy; nil: nothing does. It must
+	// end its waiting when ctx ends.
+	Paced func(ctx context.Context, body io.ReadSeeker) io.ReadSeeker
 	// Backoff gives the pause after a body that was broken off.
 	Backoff upload.Backoff
 	// FirstPoll is how long after the sending the verdict is first asked for.
@@ -95,6 +101,9 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 	if err := ch.Gate.Ready(ctx); err != nil {
 		return upload.Outcome{}, err
 	}
+	if err := s.outside(u); err != nil {
+		return upload.Outcome{}, err
+	}
 	if !u.Ticket.IsZero() {
 		arrived, err := ch.Protocol.Arrived(ctx, u.Ticket)
 		ch.Gate.Heard(ctx, err)
@@ -120,7 +129,7 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 	if err != nil {
 		return upload.Outcome{}, err
 	}
-	sending, err := ch.Protocol.Send(ctx, d, t, Body{ReadSeeker: body, Size: size}, s.progress(u))
+	sending, err := ch.Protocol.Send(ctx, d, t, Body{ReadSeeker: s.paced(ctx, body), Size: size}, s.progress(u))
 	if err != nil { // not one byte went out: the ticket is spent, and need not be asked about for long
 		t.Fate = upload.Broken
 		sending = Sending{Ticket: t, Cause: upload.AsFault(fmt.Errorf("send: %w", err))}
@@ -131,6 +140,26 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 		ch.Gate.Heard(ctx, nil)
 	}
 	return s.sent(u, sending), nil
+}
+
+// outside is *upload.Closed while u may not be sent. Its detail is when it may.
+func (s *Stage) outside(u upload.Upload) error {
+	if s.o.Window == nil {
+		return nil
+	}
+	now := s.o.Now()
+	opens := s.o.Window(u, now)
+	if !opens.After(now) {
+		return nil
+	}
+	return &upload.Closed{Reason: upload.OutsideUploadWindow, Detail: opens.Format(time.RFC3339), For: opens.Sub(now)}
+}
+
+func (s *Stage) paced(ctx context.Context, body io.ReadSeeker) io.ReadSeeker {
+	if s.o.Paced == nil {
+		return body
+	}
+	return s.o.Paced(ctx, body)
 }
 
 // admit asks for a ticket and makes it durable.

@@ -28,6 +28,8 @@ type bench struct {
 	ready, admitErr, keepErr, spoolErr, sendErr, arrivedErr error
 	arrived                                                 bool
 	sending                                                 transmit.Sending
+	opens                                                   time.Time // of the upload window
+	paced                                                   bool      // the body is read through a pace
 }
 
 func (b *bench) note(s string) { b.did = append(b.did, s) }
@@ -84,6 +86,8 @@ func (b *bench) run(t *testing.T, u upload.Upload) (upload.Upload, error) {
 		Spool: b, Tickets: b, Backoff: upload.Backoff{Min: time.Second, Max: time.Minute}, FirstPoll: 2 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(&b.log, nil)),
 		Now:    func() time.Time { return start },
+		Window: func(upload.Upload, time.Time) time.Time { return b.opens },
+		Paced:  b.slow(),
 	})
 	o, err := s.Run(t.Context(), u)
 	if err != nil {
@@ -94,6 +98,16 @@ func (b *bench) run(t *testing.T, u upload.Upload) (upload.Upload, error) {
 		t.Fatal(err)
 	}
 	return after, nil
+}
+
+func (b *bench) slow() func(context.Context, io.ReadSeeker) io.ReadSeeker {
+	if !b.paced {
+		return nil
+	}
+	return func(_ context.Context, body io.ReadSeeker) io.ReadSeeker {
+		b.note("paced")
+		return body
+	}
 }
 
 func packed(t upload.Ticket) upload.Upload {
@@ -285,5 +299,42 @@ func TestLostCopyIsPackedAgain(t *testing.T) {
 	b = &bench{spoolErr: upload.LocalFaultOf(upload.PermissionDenied, "", nil)}
 	if _, err = b.run(t, packed(upload.Ticket{})); upload.AsFault(err).Reason != upload.PermissionDenied {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestOutsideTheWindowNothingIsAskedForOrSent(t *testing.T) {
+	t.Parallel()
+	b := &bench{opens: start.Add(3 * time.Hour)}
+	u := packed(upload.Ticket{})
+	got, err := b.run(t, u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.State != upload.StatePacked || got.Reason != upload.OutsideUploadWindow || got.Attempt != u.Attempt ||
+		!got.NextAttemptAt.Equal(b.opens) || got.Detail != "2026-11-23T13:00:00Z" {
+		t.Errorf("got %s, %s, attempt %d, next %s, %q", got.State, got.Reason, got.Attempt, got.NextAttemptAt, got.Detail)
+	}
+	if len(b.did) != 0 {
+		t.Errorf("did %v", b.did)
+	}
+}
+
+func TestOutsideTheWindowWhatMayHaveArrivedIsStillAskedAbout(t *testing.T) {
+	t.Parallel()
+	b := &bench{opens: start.Add(3 * time.Hour)}
+	got, err := b.run(t, packed(upload.Ticket{Token: "t", Fate: upload.Maybe}))
+	if err != nil || got.State != upload.StateSent {
+		t.Errorf("got %s, %v", got.State, err)
+	}
+}
+
+func TestTheBodyIsReadThroughThePace(t *testing.T) {
+	t.Parallel()
+	b := &bench{sending: answered(), paced: true}
+	if _, err := b.run(t, packed(upload.Ticket{})); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(b.did, "paced") {
+		t.Errorf("did %v", b.did)
 	}
 }
