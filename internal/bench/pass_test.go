@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/csv"
 	"errors"
 	"io"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/pack"
@@ -25,8 +28,9 @@ import (
 const passed = 96
 
 // pass measures the one reading of a source in this process, against packing
-// alone and against what the standard library would do; one thread's work, so
-// processor time is what is compared.
+// alone and against what the standard library would do; by the clock, since
+// packing and checking overlap, and in processor time, which says more while
+// the machine is shared.
 func (b *bench) pass(ctx context.Context, t *testing.T) {
 	for _, feed := range []feed{
 		{"flu", "flu", "flu-2.6", 330},
@@ -38,10 +42,11 @@ func (b *bench) pass(ctx context.Context, t *testing.T) {
 			w := workshop{t: t, dir: dir, u: u}
 			whole := w.best(func() { w.validateAndPack(ctx, b) })
 			alone := w.best(func() { w.pack(ctx) })
-			plain := w.best(func() { w.zip() })
+			plain := w.best(func() { w.zip(); w.read() })
 			rate := func(d time.Duration) float64 { return float64(u.Source.Size) / 1e6 / d.Seconds() }
-			b.note(figure{Part: "pass", What: feed.layout + ", GB18030: digest + check + pack", Value: rate(whole), Unit: "MB/CPU-s", Ratio: rate(whole) / rate(alone), Yardstick: "× packing alone"})
-			b.note(figure{Part: "pass", What: feed.layout + ": packing alone", Value: rate(alone), Unit: "MB/CPU-s", Ratio: rate(alone) / rate(plain), Yardstick: "× archive/zip and SHA-256 of the standard library"})
+			b.note(figure{Part: "pass", What: feed.layout + ", GB18030: digest + check + pack", Value: rate(whole.wall), Unit: "MB/s", Ratio: rate(whole.wall) / rate(alone.wall), Yardstick: "× packing alone"})
+			b.note(figure{Part: "pass", What: feed.layout + ": the same, against the standard library", Value: rate(whole.wall), Unit: "MB/s", Ratio: rate(whole.wall) / rate(plain.wall), Yardstick: "× encoding/csv over x/text, then archive/zip and SHA-256"})
+			b.note(figure{Part: "pass", What: feed.layout + ": the same, in processor time", Value: rate(whole.cpu), Unit: "MB/CPU-s", Ratio: rate(whole.cpu) / rate(alone.cpu), Yardstick: "× packing alone"})
 		})
 	}
 }
@@ -109,13 +114,16 @@ type workshop struct {
 	u   upload.Upload
 }
 
-// best gives the least processor time of three.
-func (w workshop) best(do func()) time.Duration {
-	least := time.Duration(1<<63 - 1)
+// cost is what a way of doing it took.
+type cost struct{ wall, cpu time.Duration }
+
+// best gives the least of three, each for itself.
+func (w workshop) best(do func()) cost {
+	least := cost{1<<63 - 1, 1<<63 - 1}
 	for range 3 {
-		before := spent(w.t)
+		before, began := spent(w.t), time.Now()
 		do()
-		least = min(least, spent(w.t)-before)
+		least = cost{min(least.wall, time.Since(began)), min(least.cpu, spent(w.t)-before)}
 	}
 	return least
 }
@@ -181,6 +189,19 @@ func (w workshop) zip() {
 	must(w.t, f.Sync())
 	must(w.t, f.Close())
 	must(w.t, os.Remove(name))
+}
+
+// read is what one would write to look at every cell of a source.
+func (w workshop) read() {
+	in, err := os.Open(filepath.Join(w.dir, string(w.u.Channel), w.u.Filename))
+	must(w.t, err)
+	defer in.Close()
+	r := csv.NewReader(simplifiedchinese.GB18030.NewDecoder().Reader(in))
+	r.ReuseRecord, r.FieldsPerRecord, r.LazyQuotes = true, -1, true
+	for err == nil {
+		_, err = r.Read()
+	}
+	must(w.t, errOrEnd(err))
 }
 
 // copy reads the source into out and a digest.

@@ -25,4 +25,6 @@
 //   - Memory is bounded by limits on the row, the number of fields and the
 //     findings kept, whatever the file; time is linear in its size.
 //   - Any sequence of bytes gives a report; nothing panics.
+//   - A large file is packed in a goroutine beside the checks, four pieces ahead
+//     at most; it has ended when the pass has.
 package validate

@@ -1,13 +1,11 @@
 package validate
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"time"
@@ -178,53 +176,6 @@ func differs(err error) (upload.Outcome, error) {
 		return upload.Outcome{}, durable.Fault(err, "look at the open source")
 	}
 	return upload.Superseded(), nil
-}
-
-// errGrew: there is more than what settled.
-var errGrew = errors.New("the source grew")
-
-// pass is one reading of a source.
-type pass struct {
-	file    File
-	sum     hash.Hash
-	check   *Checker
-	keys    *keysOf
-	packing Packing
-	size    int64
-}
-
-// run reads to the end and one byte further than what settled at most.
-func (p *pass) run(ctx context.Context, settled int64) error {
-	buf := make([]byte, min(piece, max(settled+1, bytes.MinRead))) // one more than there should be, to see it grow
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := p.file.Read(buf)
-		if p.size += int64(n); p.size > settled {
-			return errGrew
-		}
-		if n > 0 {
-			if err := p.take(buf[:n]); err != nil {
-				return err
-			}
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return readFault(err)
-		}
-	}
-}
-
-func (p *pass) take(b []byte) error {
-	_, _ = p.sum.Write(b)   // a hash never fails
-	_, _ = p.check.Write(b) // nor does a check
-	if _, err := p.packing.Write(b); err != nil {
-		return durable.Fault(err, "write the packed copy")
-	}
-	return nil
 }
 
 // readFault is a local fault whatever the error: the source could not be read,
