@@ -58,7 +58,8 @@ type App struct {
 	recovery     *recovery.Log // nil: the journal is not in the state directory
 	setAside     string        // the damaged journal's new name, if there was one
 	trouble      *trouble
-	noted        known // verdicts in the recovery log whose originals are being put away
+	noted        known  // verdicts in the recovery log whose originals are being put away
+	decided      fences // under which fence uploads got their verdict from the server
 	lines        map[upload.Channel]*line
 	stages       stages
 	sending      *sending
@@ -218,8 +219,11 @@ func (a *App) buildPipeline(context.Context) error {
 // recorded follows every outcome.
 func (a *App) recorded(stage string, before, after upload.Upload) {
 	l := a.lines[after.Channel]
-	if stage == "transmit" {
+	switch {
+	case stage == "transmit":
 		a.sending.forget(after.ID)
+	case stage == "confirm" && after.State == upload.StateDecided:
+		a.decided.note(after)
 	}
 	if before.State != after.State {
 		l.blocks.worked(stage)

@@ -115,9 +115,13 @@ func eventsArrive(ctx context.Context, dir string) error {
 // blind takes note of nothing.
 type blind struct{}
 
-// Spot implements watch.Ledger.
-func (blind) Spot(context.Context, upload.Sighting) (upload.Upload, upload.Spotting, error) {
-	return upload.Upload{}, upload.Known, nil
+// SpotAll implements watch.Ledger.
+func (blind) SpotAll(_ context.Context, all []upload.Sighting) []upload.Spotted {
+	answers := make([]upload.Spotted, len(all))
+	for i := range answers {
+		answers[i].How = upload.Known
+	}
+	return answers
 }
 
 // built is when the sources of this program were committed; zero if unknown.
@@ -136,6 +140,6 @@ func built() time.Time {
 }
 
 // Foretell implements watch.Ledger.
-func (b blind) Foretell(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
-	return b.Spot(ctx, s)
+func (blind) Foretell(context.Context, upload.Sighting) (upload.Upload, upload.Spotting, error) {
+	return upload.Upload{}, upload.Known, nil
 }

@@ -20,9 +20,25 @@ func (a *App) comparing(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case batch := <-a.compare:
-			if err := a.compareBatch(ctx, batch); err != nil && ctx.Err() == nil {
-				a.log.Warn("files of a batch were not compared with each other", slog.String("batch_id", batch), slog.Any("error", err))
+			for batch := range a.alsoCompare(batch) {
+				if err := a.compareBatch(ctx, batch); err != nil && ctx.Err() == nil {
+					a.log.Warn("files of a batch were not compared with each other", slog.String("batch_id", batch), slog.Any("error", err))
+				}
 			}
+		}
+	}
+}
+
+// alsoCompare gives the batch and all others that wait, each once: many of one
+// batch leave validation while it is being looked at.
+func (a *App) alsoCompare(batch string) map[string]bool {
+	all := map[string]bool{batch: true}
+	for {
+		select {
+		case batch = <-a.compare:
+			all[batch] = true
+		default:
+			return all
 		}
 	}
 }

@@ -250,7 +250,11 @@ func (a *App) putAway(ctx context.Context, u upload.Upload) (upload.Outcome, err
 		}
 		a.noted.add(u.ID)
 	}
-	o, err := a.stages.retire.Run(ctx, u)
+	retire := a.stages.retire.Run
+	if a.decided.take(u.ID) == u.Fence && u.Fence != 0 { // ours since its verdict, and not begun with
+		retire = a.stages.retire.First
+	}
+	o, err := retire(ctx, u)
 	if err == nil && !o.Stays() {
 		a.noted.drop(u.ID)
 	}

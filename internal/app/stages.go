@@ -34,8 +34,8 @@ func (s stages) list() []pipeline.Stage {
 		{Name: "validate", From: upload.StateSettled, Crew: pipeline.Heavy, Run: s.validate.Run},
 		{Name: "pack", From: upload.StateValidated, Crew: pipeline.Heavy, Run: s.pack.Run},
 		{Name: "transmit", From: upload.StatePacked, Crew: pipeline.Heavy, Run: s.transmit.Run},
-		{Name: "confirm", From: upload.StateSent, Crew: pipeline.Light, Run: s.confirm.Run},
-		{Name: "retire", From: upload.StateDecided, Crew: pipeline.Light, Run: s.putAway},
+		{Name: "confirm", From: upload.StateSent, Crew: pipeline.Asking, Run: s.confirm.Run},
+		{Name: "retire", From: upload.StateDecided, Crew: pipeline.Asking, Run: s.putAway},
 	}
 }
 

@@ -139,3 +139,27 @@ func (k *known) drop(id upload.ID) {
 	defer k.mu.Unlock()
 	delete(k.ids, id)
 }
+
+// fences keeps, by upload, under which fence something happened.
+type fences struct {
+	mu  sync.Mutex
+	ids map[upload.ID]int64
+}
+
+func (f *fences) note(u upload.Upload) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ids == nil {
+		f.ids = map[upload.ID]int64{}
+	}
+	f.ids[u.ID] = u.Fence
+}
+
+// take gives the fence, 0 if none is kept, and forgets it.
+func (f *fences) take(id upload.ID) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fence := f.ids[id]
+	delete(f.ids, id)
+	return fence
+}

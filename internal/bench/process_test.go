@@ -47,7 +47,7 @@ func (b *bench) sidecar(ctx context.Context, t *testing.T, dir, server string, e
 	}
 	s.cmd = exec.CommandContext(ctx, filepath.Join(b.bin, "hqms-sidecar"))
 	s.cmd.Env = append([]string{
-		"LISTEN_ADDR=" + addr, "STATE_DIR=" + s.state, "TZ=Asia/Shanghai", "LOG_LEVEL=warn",
+		"LISTEN_ADDR=" + addr, "STATE_DIR=" + s.state, "TZ=Asia/Shanghai", "LOG_LEVEL=warn", "PROFILE_DIR=" + os.Getenv("PROFILE_DIR"),
 		"FLU_WATCH_DIR=" + s.flu, "FLU_ACCOUNT=demo", "FLU_PASSWORD=demo", "FLU_SERVER_URL=" + server + "/flu/",
 		"HQMS_WATCH_DIR=" + s.hqms, "HQMS_ACCOUNT=demo", "HQMS_PASSWORD=demo", "HQMS_SERVER_URL=" + server + "/hqms/",
 	}, env...)

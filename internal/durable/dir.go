@@ -62,7 +62,10 @@ type Dir struct {
 
 	mu   sync.Mutex
 	root *os.Root
+	top  *os.File    // the directory itself, as long as root
 	seen os.FileInfo // of root, for lazy directories
+
+	syncs syncs
 }
 
 // Open opens the directory at path. Unless WithLazy is given it must exist; the
@@ -85,7 +88,12 @@ func Open(path string, opts ...Option) (*Dir, error) {
 	case err != nil:
 		return nil, d.wrap(OpOpenDir, err)
 	}
-	d.root = root
+	top, err := root.Open(".")
+	if err != nil {
+		_ = root.Close()
+		return nil, d.wrap(OpOpenDir, err)
+	}
+	d.root, d.top = root, top
 	return d, nil
 }
 
@@ -96,14 +104,14 @@ func (d *Dir) Path() string { return d.path }
 func (d *Dir) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	root := d.root
+	root, top := d.root, d.top
 	if root == nil {
 		return nil
 	}
 	if d.lazy {
-		d.root, d.seen = nil, nil
+		d.root, d.top, d.seen = nil, nil, nil
 	}
-	return d.wrap(OpClose, root.Close())
+	return d.wrap(OpClose, errors.Join(top.Close(), root.Close()))
 }
 
 // before asks the hook.
@@ -116,39 +124,53 @@ func (d *Dir) before(op Op, name string) error {
 
 // at gives the open root for op on name, after asking the hook.
 func (d *Dir) at(op Op, name string) (*os.Root, error) {
+	root, _, err := d.opened(op, name)
+	return root, err
+}
+
+// opened is at, with the open directory itself.
+func (d *Dir) opened(op Op, name string) (*os.Root, *os.File, error) {
 	if err := d.before(op, name); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.lazy {
-		return d.root, nil
+		return d.root, d.top, nil
 	}
 	now, err := os.Stat(d.path)
 	if err == nil && d.root != nil && os.SameFile(now, d.seen) {
-		return d.root, nil
+		return d.root, d.top, nil
 	}
-	// The old root is not closed here: another goroutine may be using it. It is
-	// closed when the last of them lets go of it.
-	d.root, d.seen = nil, nil
-	if err == nil {
-		return d.reopen()
+	// The old ones are not closed here: another goroutine may be using them. They
+	// are closed when the last of them lets go of them.
+	d.root, d.top, d.seen = nil, nil, nil
+	if err != nil {
+		return nil, nil, d.missing(err)
 	}
-	return nil, d.missing(err)
+	if err := d.reopen(); err != nil {
+		return nil, nil, err
+	}
+	return d.root, d.top, nil
 }
 
-func (d *Dir) reopen() (*os.Root, error) {
+func (d *Dir) reopen() error {
 	root, err := os.OpenRoot(d.path)
 	if err != nil {
-		return nil, d.missing(err)
+		return d.missing(err)
 	}
-	seen, err := root.Stat(".")
+	top, err := root.Open(".")
 	if err != nil {
 		_ = root.Close()
-		return nil, d.missing(err)
+		return d.missing(err)
 	}
-	d.root, d.seen = root, seen
-	return root, nil
+	seen, err := top.Stat()
+	if err != nil {
+		_, _ = top.Close(), root.Close()
+		return d.missing(err)
+	}
+	d.root, d.top, d.seen = root, top, seen
+	return nil
 }
 
 // missing says that the directory cannot be reached. It hides fs.ErrNotExist,
@@ -188,7 +210,7 @@ func (d *Dir) Remove(name string) error {
 		return d.wrap(OpRemove, err)
 	}
 	defer parent.Close() //nolint:errcheck // a directory opened to name files in
-	return d.wrap(OpRemove, unlinkAt(parent, path.Base(name), false))
+	return d.wrap(OpRemove, unlinkAt(parent.File, path.Base(name), false))
 }
 
 // RemoveDir removes the directory name, which must be empty.
@@ -201,76 +223,106 @@ func (d *Dir) RemoveDir(name string) error {
 		return d.wrap(OpRmdir, err)
 	}
 	defer parent.Close() //nolint:errcheck // a directory opened to name files in
-	return d.wrap(OpRmdir, unlinkAt(parent, path.Base(name), true))
+	return d.wrap(OpRmdir, unlinkAt(parent.File, path.Base(name), true))
 }
 
 // SyncDir makes the names in the directory name ("." for the Dir itself) last.
+// Calls for one directory that come while it is being synced share the next sync.
 func (d *Dir) SyncDir(name string) error {
-	root, err := d.at(OpSyncDir, name)
-	if err != nil {
+	if err := d.before(OpSyncDir, name); err != nil {
 		return err
 	}
-	f, err := root.Open(name)
-	if err != nil {
-		return d.wrap(OpSyncDir, err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	return d.wrap(OpSyncDir, syncDirectory(f))
+	return d.syncs.together(path.Clean(name), func() error {
+		f, err := d.directory(name)
+		if err != nil {
+			return d.wrap(OpSyncDir, err)
+		}
+		defer f.Close() //nolint:errcheck // read only
+		return d.wrap(OpSyncDir, syncDirectory(f.File))
+	})
 }
 
 // MkdirAll makes the directory name and those above it, and makes them last.
 // The parent of the last one is synced even if it was there already: a run that
 // crashed may have made it just before.
 func (d *Dir) MkdirAll(name string) error {
-	name = path.Clean(name)
-	if name == "." {
-		return nil
-	}
-	above := path.Dir(name)
-	if _, err := d.entry(above); errors.Is(err, fs.ErrNotExist) {
-		if err := d.MkdirAll(above); err != nil {
-			return err
+	touched, err := d.mkdirs(name)
+	for _, dir := range touched {
+		if err == nil {
+			err = d.SyncDir(dir)
 		}
 	}
-	root, err := d.at(OpMkdir, name)
-	if err != nil {
-		return err
-	}
-	if err := root.Mkdir(name, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
-		return d.wrap(OpMkdir, err)
-	}
-	return d.SyncDir(above)
+	return err
 }
 
-func (d *Dir) entry(name string) (os.FileInfo, error) {
-	root, err := d.at(OpLstat, name)
-	if err != nil {
+// mkdirs makes directories as MkdirAll does and gives those to be synced, the
+// uppermost first.
+func (d *Dir) mkdirs(name string) (touched []string, err error) {
+	name = path.Clean(name)
+	if name == "." {
+		return nil, nil
+	}
+	above := path.Dir(name)
+	err = d.mkdir(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if touched, err = d.mkdirs(above); err == nil {
+			err = d.mkdir(name)
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	info, err := root.Lstat(name)
-	return info, d.wrap(OpLstat, err)
+	return append(touched, above), nil
+}
+
+func (d *Dir) mkdir(name string) error {
+	if err := d.before(OpMkdir, name); err != nil {
+		return err
+	}
+	parent, err := d.parent(name)
+	if err != nil {
+		return d.wrap(OpMkdir, err)
+	}
+	defer parent.Close() //nolint:errcheck // a directory opened to name files in
+	return d.wrap(OpMkdir, mkdirAt(parent.File, path.Base(name)))
 }
 
 // FreeBytes is what an unprivileged program may still write to the file system.
 func (d *Dir) FreeBytes() (int64, error) {
-	root, err := d.at(OpStatfs, ".")
+	_, top, err := d.opened(OpStatfs, ".")
 	if err != nil {
 		return 0, err
 	}
-	f, err := root.Open(".")
-	if err != nil {
-		return 0, d.wrap(OpStatfs, err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	free, err := freeBytes(f)
+	free, err := freeBytes(top)
 	return free, d.wrap(OpStatfs, err)
 }
 
-// parent opens the directory that holds name.
-func (d *Dir) parent(name string) (*os.File, error) {
-	root, err := d.at(OpOpenDir, path.Dir(name))
-	if err != nil {
-		return nil, err
+// handle is an open directory. The Dir's own is not the user's to close.
+type handle struct {
+	*os.File
+	shared bool
+}
+
+// Close closes what is the user's.
+func (h handle) Close() error {
+	if h.shared {
+		return nil
 	}
-	return root.Open(path.Dir(name))
+	return h.File.Close()
+}
+
+// parent opens the directory that holds name.
+func (d *Dir) parent(name string) (handle, error) { return d.directory(path.Dir(name)) }
+
+// directory opens the directory name; the Dir itself is open already.
+func (d *Dir) directory(name string) (handle, error) {
+	root, top, err := d.opened(OpOpenDir, name)
+	if err != nil {
+		return handle{}, err
+	}
+	if path.Clean(name) == "." {
+		return handle{top, true}, nil
+	}
+	f, err := root.Open(name)
+	return handle{f, false}, err
 }

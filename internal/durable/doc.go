@@ -14,8 +14,8 @@
 // Invariants:
 //   - A file opened with OpenRead is regular, was not reached through a symbolic
 //     link, and is never written to through this package.
-//   - Commit, Rename, RenameNoReplace and Move return after the directory is on
-//     the disk, too.
+//   - Commit, Rename, RenameNoReplace, Move and MoveInto return after the
+//     directories are on the disk, too.
 //   - RenameNoReplace and Move never replace an existing file.
 //   - Error texts hold the operation and the directory, never a file's name.
 //

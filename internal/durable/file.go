@@ -30,7 +30,7 @@ func (d *Dir) OpenRead(name string) (*File, error) {
 		return nil, d.wrap(OpOpen, err)
 	}
 	defer parent.Close() //nolint:errcheck // a directory opened to name files in
-	f, err := openAt(parent, path.Base(name), os.O_RDONLY, 0)
+	f, err := openAt(parent.File, path.Base(name), os.O_RDONLY, 0)
 	if err != nil {
 		return nil, d.wrap(OpOpen, err)
 	}
@@ -58,7 +58,7 @@ func (d *Dir) create(name string) (*File, error) {
 		return nil, d.wrap(OpCreate, err)
 	}
 	defer parent.Close() //nolint:errcheck // a directory opened to name files in
-	f, err := openAt(parent, path.Base(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := openAt(parent.File, path.Base(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return nil, d.wrap(OpCreate, err)
 	}
@@ -76,7 +76,7 @@ func (d *Dir) OpenAppend(name string) (*File, error) {
 		return nil, d.wrap(OpCreate, err)
 	}
 	defer parent.Close() //nolint:errcheck // a directory opened to name files in
-	f, err := openAt(parent, path.Base(name), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := openAt(parent.File, path.Base(name), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, d.wrap(OpCreate, err)
 	}

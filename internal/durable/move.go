@@ -20,12 +20,16 @@ const DigestPrefix = "sha-256:"
 // Rename gives the file from the name to, replacing what has it, and syncs the
 // directories.
 func (d *Dir) Rename(from, to string) error {
-	return move(d, from, d, to, OpRename, func(a *os.File, name string, b *os.File, target string) error {
+	err := rename(d, from, d, to, OpRename, func(a *os.File, name string, b *os.File, target string) error {
 		if err := d.before(OpRename, from); err != nil {
 			return err
 		}
 		return renameAt(a, name, b, target)
 	})
+	if err != nil {
+		return err
+	}
+	return syncBoth(d, from, d, to)
 }
 
 // RenameNoReplace is Rename that fails with fs.ErrExist when to is taken. Where
@@ -33,11 +37,42 @@ func (d *Dir) Rename(from, to string) error {
 // leaves one file under both names, and a repetition ends it.
 func (d *Dir) RenameNoReplace(from, to string) error { return Move(d, from, d, to) }
 
+// RenameNoReplaceSoon is RenameNoReplace that leaves the syncing to what follows:
+// after a power cut the file has either name.
+func (d *Dir) RenameNoReplaceSoon(from, to string) error { return moveSoon(d, from, d, to) }
+
 // Move moves a file from one directory to a free name in another on the same
 // file system, and syncs both. ErrCrossDevice: use MoveAcross. fs.ErrExist: the
 // name is taken.
 func Move(src *Dir, from string, dst *Dir, to string) error {
-	return move(src, from, dst, to, OpRenameNoReplace, func(a *os.File, name string, b *os.File, target string) error {
+	if err := moveSoon(src, from, dst, to); err != nil {
+		return err
+	}
+	return syncBoth(src, from, dst, to)
+}
+
+// MoveInto is Move that makes the directory of to and those above it. All is
+// synced at its end, the uppermost first and the file's old directory last, so
+// that a file system that keeps a journal has one commit to make.
+func MoveInto(src *Dir, from string, dst *Dir, to string) error {
+	touched, err := dst.mkdirs(path.Dir(to))
+	if err != nil {
+		return err
+	}
+	if err := moveSoon(src, from, dst, to); err != nil {
+		return err
+	}
+	for _, dir := range touched {
+		if err := dst.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return syncBoth(src, from, dst, to)
+}
+
+// moveSoon is Move without the syncing.
+func moveSoon(src *Dir, from string, dst *Dir, to string) error {
+	return rename(src, from, dst, to, OpRenameNoReplace, func(a *os.File, name string, b *os.File, target string) error {
 		err := src.before(OpRenameNoReplace, from)
 		if err == nil {
 			err = renameNoReplaceAt(a, name, b, target)
@@ -54,20 +89,24 @@ func Move(src *Dir, from string, dst *Dir, to string) error {
 
 type renaming func(from *os.File, name string, to *os.File, target string) error
 
-func move(src *Dir, from string, dst *Dir, to string, op Op, rename renaming) error {
+func rename(src *Dir, from string, dst *Dir, to string, op Op, do renaming) error {
 	a, err := src.parent(from)
 	if err != nil {
 		return src.wrap(op, err)
 	}
 	defer a.Close() //nolint:errcheck // a directory opened to name files in
-	b, err := dst.parent(to)
-	if err != nil {
-		return dst.wrap(op, err)
+	b := a
+	if src != dst || path.Dir(from) != path.Dir(to) {
+		if b, err = dst.parent(to); err != nil {
+			return dst.wrap(op, err)
+		}
+		defer b.Close() //nolint:errcheck // a directory opened to name files in
 	}
-	defer b.Close() //nolint:errcheck // a directory opened to name files in
-	if err := rename(a, path.Base(from), b, path.Base(to)); err != nil {
-		return src.wrap(op, err)
-	}
+	return src.wrap(op, do(a.File, path.Base(from), b.File, path.Base(to)))
+}
+
+// syncBoth syncs the directory a file came to, and then the one it came from.
+func syncBoth(src *Dir, from string, dst *Dir, to string) error {
 	if err := dst.SyncDir(path.Dir(to)); err != nil {
 		return err
 	}

@@ -86,6 +86,10 @@ func unlinkAt(dir *os.File, name string, directory bool) error {
 	return uninterrupted(func() error { return unix.Unlinkat(int(dir.Fd()), name, flags) })
 }
 
+func mkdirAt(dir *os.File, name string) error {
+	return uninterrupted(func() error { return unix.Mkdirat(int(dir.Fd()), name, 0o750) })
+}
+
 // sameFile reports whether both names are one file, of whatever type.
 func sameFile(from *os.File, name string, to *os.File, target string) bool {
 	var a, b unix.Stat_t

@@ -2,8 +2,7 @@ package journal
 
 import (
 	"context"
-	"database/sql"
-	"errors"
+	"strings"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -26,47 +25,105 @@ type Claim struct {
 // without a lease, or whose lease has run out, the fresh before the retried
 // (unless these are overdue by a minute), then the oldest. False: there is none.
 func (j *Journal) Claim(ctx context.Context, c Claim) (upload.Upload, bool, error) {
-	const op = "claim"
-	if err := j.begin(op); err != nil {
+	got, err := j.ClaimSome(ctx, c, 1)
+	if err != nil || len(got) == 0 {
 		return upload.Upload{}, false, err
 	}
-	if len(c.States) == 0 {
-		return upload.Upload{}, false, nil
-	}
-	var u upload.Upload
-	err := j.transact(ctx, func(t txn) error {
-		seq, err := j.nextClaim(ctx, t, c)
-		if err != nil {
-			return err
-		}
-		return t.row(ctx, `UPDATE uploads SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE seq = ?
-			RETURNING fence, `+j.columns, c.Owner, at(c.Now.Add(c.Lease)), seq).Scan(append([]any{&u.Fence}, refs(&u)...)...)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return upload.Upload{}, false, nil
-	}
-	if err != nil {
-		return upload.Upload{}, false, j.fail(op, err)
-	}
-	return u, true, nil
+	return got[0], true, nil
 }
 
-func (j *Journal) nextClaim(ctx context.Context, t txn, c Claim) (int64, error) {
+// ClaimSome is Claim for at most so many uploads, in their order.
+func (j *Journal) ClaimSome(ctx context.Context, c Claim, most int) ([]upload.Upload, error) {
+	const op = "claim"
+	if err := j.begin(op); err != nil {
+		return nil, err
+	}
+	if len(c.States) == 0 || most < 1 {
+		return nil, nil
+	}
+	var got []upload.Upload
+	err := j.transactLightly(ctx, func(t txn) error {
+		got = got[:0] // a transaction may be done again
+		for _, q := range j.claimable(c) {
+			seqs, err := q.seqs(ctx, t, most-len(got))
+			if err != nil {
+				return err
+			}
+			for _, seq := range seqs {
+				var u upload.Upload
+				err := t.row(ctx, `UPDATE uploads SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE seq = ?
+					RETURNING fence, `+j.columns, c.Owner, at(c.Now.Add(c.Lease)), seq).Scan(append([]any{&u.Fence}, refs(&u)...)...)
+				if err != nil {
+					return err
+				}
+				got = append(got, u)
+			}
+			if len(got) == most {
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, j.fail(op, err)
+	}
+	return got, nil
+}
+
+// claimable are the questions for what c may claim, in the order of their rank.
+func (j *Journal) claimable(c Claim) []candidates {
 	w := where{}
 	w.add(isOpen())
 	w.add(`channel = ?`, c.Channel)
-	oneOf(&w, `state`, c.States)
 	w.add(`next_attempt_at <= ?`, at(c.Now))
 	w.add(`(lease_until IS NULL OR lease_until <= ?)`, at(c.Now))
 	first := w.and(`(attempt = 0 OR next_attempt_at <= ?)`, at(c.Now.Add(-overdue)))
+	return []candidates{{first, c.States, j.store.Dialect}, {w, c.States, j.store.Dialect}}
+}
 
-	var seq int64
-	const order = ` ORDER BY spotted_at, seq LIMIT 1`
-	err := t.row(ctx, `SELECT seq FROM uploads`+first.sql()+order+j.store.Dialect.SkipLocked, first.args...).Scan(&seq)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = t.row(ctx, `SELECT seq FROM uploads`+w.sql()+order+j.store.Dialect.SkipLocked, w.args...).Scan(&seq)
+// candidates is one question for rows to be claimed.
+type candidates struct {
+	where
+	states  []upload.State
+	dialect Dialect
+}
+
+// query asks for the first rows, the oldest first: each state by itself, from an
+// index that holds them in that order, where rows are not locked one by one.
+func (q candidates) query(most int) (string, []any) {
+	const order = ` ORDER BY spotted_at, seq LIMIT ?`
+	if !q.dialect.OneWriter {
+		w := q.and(`true`)
+		oneOf(&w, `state`, q.states)
+		return `SELECT seq FROM uploads` + w.sql() + order + q.dialect.SkipLocked, append(w.args, most)
 	}
-	return seq, err
+	var parts []string
+	var args []any
+	for _, s := range q.states {
+		w := q.and(`state = ?`, s)
+		parts = append(parts, `SELECT * FROM (SELECT seq, spotted_at FROM uploads`+w.sql()+order+`)`)
+		args = append(append(args, w.args...), most)
+	}
+	return `SELECT seq FROM (` + strings.Join(parts, ` UNION ALL `) + `)` + order, append(args, most)
+}
+
+// seqs gives the first rows.
+func (q candidates) seqs(ctx context.Context, t txn, most int) ([]int64, error) {
+	query, args := q.query(most)
+	rows, err := t.tx.QueryContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []int64
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq); err != nil {
+			return nil, err
+		}
+		all = append(all, seq)
+	}
+	return all, rows.Err()
 }
 
 // NextDue is the earliest moment at which an upload in one of the states can be
@@ -110,7 +167,7 @@ func (j *Journal) leased(ctx context.Context, op, query string, args ...any) err
 	if err := j.begin(op); err != nil {
 		return err
 	}
-	return j.fail(op, j.transact(ctx, func(t txn) error {
+	return j.fail(op, j.transactLightly(ctx, func(t txn) error {
 		n, err := t.exec(ctx, query, args...)
 		if err == nil && n == 0 {
 			err = ErrLeaseLost
@@ -152,7 +209,7 @@ func (j *Journal) wake(ctx context.Context, op string, w where, now time.Time) (
 	}
 	w.add(isOpen())
 	w.add(`next_attempt_at > ?`, at(now))
-	err = j.transact(ctx, func(t txn) error {
+	err = j.transactLightly(ctx, func(t txn) error {
 		woken, err = t.exec(ctx, `UPDATE uploads SET next_attempt_at = ?`+w.sql(), append([]any{at(now)}, w.args...)...)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -19,25 +20,28 @@ type commits struct {
 	store Store
 	lead  chan struct{} // held by whoever is committing
 
+	relaxed bool // by whoever is committing: commits do not wait for the disk now
+
 	mu     sync.Mutex
 	queued []*change
 }
 
 // change is one caller's part of a shared transaction.
 type change struct {
-	do   func(t txn) error
-	err  error
-	done chan struct{} // closed when err is final
+	do    func(t txn) error
+	light bool // it may be undone by a power cut; see transactLightly
+	err   error
+	done  chan struct{} // closed when err is final
 }
 
 func newCommits(s Store) *commits { return &commits{store: s, lead: make(chan struct{}, 1)} }
 
 // add has do committed, by itself or by whoever is at it.
-func (c *commits) add(ctx context.Context, do func(t txn) error) error {
+func (c *commits) add(ctx context.Context, do func(t txn) error, light bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	own := &change{do: do, done: make(chan struct{})}
+	own := &change{do: do, light: light, done: make(chan struct{})}
 	c.mu.Lock()
 	c.queued = append(c.queued, own)
 	c.mu.Unlock()
@@ -88,7 +92,25 @@ func (c *commits) commit(ctx context.Context) {
 			close(one.done)
 		}
 	}()
-	lost = c.transaction(ctx, together)
+	if lost = c.lightly(ctx, together); lost == nil {
+		lost = errAbandoned
+		lost = c.transaction(ctx, together)
+	}
+}
+
+// lightly has the transaction not wait for the disk where none of the changes
+// needs that, and wait where one does: the more so if to change back failed once.
+func (c *commits) lightly(ctx context.Context, together []*change) error {
+	relax := c.store.Dialect.Lightly
+	light := relax != nil && !slices.ContainsFunc(together, func(one *change) bool { return !one.light })
+	if light == c.relaxed {
+		return nil
+	}
+	if err := relax(ctx, c.store.Write, light); err != nil {
+		return err
+	}
+	c.relaxed = light
+	return nil
 }
 
 // transaction gives the error of all those changes that have none of their own.

@@ -38,6 +38,9 @@ type Dialect struct {
 	// OneWriter says that transactions that write exclude one another; then
 	// changes that come at once share a commit, by savepoints.
 	OneWriter bool
+	// Lightly makes the transactions of the one writer that begin from now on not
+	// wait for the disk (or wait again); nil: they always do.
+	Lightly func(ctx context.Context, write *sql.DB, lightly bool) error
 	// Classify sorts an error of the driver; it must not match texts.
 	Classify func(err error) Trouble
 	// Verify reads the whole database for damage; nil: nothing to be done.

@@ -158,8 +158,19 @@ func (j *Journal) fail(op string, err error) error {
 // transact runs do in one transaction: all of it is durable when transact
 // returns nil, none of it otherwise. One that stood in another's way is done again.
 func (j *Journal) transact(ctx context.Context, do func(t txn) error) error {
+	return j.transactAs(ctx, do, false)
+}
+
+// transactLightly is transact for what a power cut may undo, since it undoes the
+// process that did it, too: leases, fences and the time of the next attempt. All
+// that is made durable later makes it durable as well.
+func (j *Journal) transactLightly(ctx context.Context, do func(t txn) error) error {
+	return j.transactAs(ctx, do, true)
+}
+
+func (j *Journal) transactAs(ctx context.Context, do func(t txn) error, light bool) error {
 	if j.commits != nil {
-		return j.commits.add(ctx, do)
+		return j.commits.add(ctx, do, light)
 	}
 	const tries = 5
 	for try := 1; ; try++ {

@@ -34,6 +34,51 @@ func (j *Journal) Spot(ctx context.Context, s upload.Sighting) (upload.Upload, u
 	return u, spotting, j.fail(op, err)
 }
 
+// SpotAll is Spot for several files, in their order; those that begin do so in
+// one transaction where changes share commits. Each has its own answer.
+func (j *Journal) SpotAll(ctx context.Context, all []upload.Sighting) []upload.Spotted {
+	answers := make([]upload.Spotted, len(all))
+	if j.commits == nil || len(all) == 1 || !j.spotTogether(ctx, all, answers) {
+		for i, s := range all { // one that does not fit must not hold up the others
+			answers[i].Upload, answers[i].How, answers[i].Err = j.Spot(ctx, s)
+		}
+	}
+	return answers
+}
+
+// spotTogether reports whether it could; if not, nothing was written.
+func (j *Journal) spotTogether(ctx context.Context, all []upload.Sighting, answers []upload.Spotted) bool {
+	if j.begin("spot") != nil {
+		return false
+	}
+	var fresh []int
+	for i, s := range all {
+		a := &answers[i]
+		if a.Upload, a.How, a.Err = j.foretell(ctx, j.row, s); a.Err != nil {
+			return false
+		}
+		if a.How == upload.Began {
+			fresh = append(fresh, i)
+		}
+	}
+	if len(fresh) == 0 {
+		return true
+	}
+	err := j.transact(ctx, func(t txn) error {
+		for _, i := range fresh {
+			a := &answers[i]
+			if a.Upload, a.How, a.Err = j.startWithin(ctx, t, all[i]); a.Err != nil {
+				return a.Err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		j.notify()
+	}
+	return err == nil
+}
+
 // Foretell says what Spot would say, and changes nothing. The upload is zero
 // where one would begin.
 func (j *Journal) Foretell(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
@@ -95,29 +140,33 @@ func (j *Journal) latest(ctx context.Context, row rowFunc, ch upload.Channel, fi
 // startUpload looks again, now with the right to write, and inserts.
 func (j *Journal) startUpload(ctx context.Context, s upload.Sighting) (u upload.Upload, spotting upload.Spotting, err error) {
 	err = j.transact(ctx, func(t txn) error {
-		u, spotting, err = j.foretell(ctx, t.row, s)
-		if err != nil || spotting != upload.Began {
-			return err
-		}
-		u = newUpload(s)
-		previous, err := j.latest(ctx, t.row, s.Channel, s.Filename, ` AND finished_at IS NOT NULL`)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		u.ReplacesID = previous.ID
-		args := refs(&u)
-		_, err = t.exec(ctx, `INSERT INTO uploads (`+j.columns+`) VALUES (`+marks(len(args))+`)`, args...)
-		if err != nil {
-			return fmt.Errorf("insert upload: %w", err)
-		}
-		return addEvent(ctx, t, upload.Event{
-			UploadID: u.ID, Channel: u.Channel, At: u.SpottedAt, Name: "spotted", To: u.State,
-		})
+		u, spotting, err = j.startWithin(ctx, t, s)
+		return err
 	})
 	if err == nil && spotting == upload.Began {
 		j.notify()
 	}
 	return u, spotting, err
+}
+
+func (j *Journal) startWithin(ctx context.Context, t txn, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
+	u, spotting, err := j.foretell(ctx, t.row, s)
+	if err != nil || spotting != upload.Began {
+		return u, spotting, err
+	}
+	u = newUpload(s)
+	previous, err := j.latest(ctx, t.row, s.Channel, s.Filename, ` AND finished_at IS NOT NULL`)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return u, "", err
+	}
+	u.ReplacesID = previous.ID
+	args := refs(&u)
+	if _, err := t.exec(ctx, `INSERT INTO uploads (`+j.columns+`) VALUES (`+marks(len(args))+`)`, args...); err != nil {
+		return u, "", fmt.Errorf("insert upload: %w", err)
+	}
+	return u, upload.Began, addEvent(ctx, t, upload.Event{
+		UploadID: u.ID, Channel: u.Channel, At: u.SpottedAt, Name: "spotted", To: u.State,
+	})
 }
 
 func newUpload(s upload.Sighting) upload.Upload {

@@ -1,12 +1,14 @@
 // Package pipeline moves uploads from stage to stage. It names no stage: the
 // list of stages is handed to it, and each says from which state it starts.
 //
-// For every channel there are two crews of lanes. The heavy crew (as many lanes
+// For every channel there are three crews of lanes. The heavy crew (as many lanes
 // as CONCURRENCY says) runs stages that move bytes; the light crew runs those
-// that only look and wait, so that a verdict is never delayed by a long upload.
-// A lane claims the next due row under a lease, runs the stage that starts from
-// the row's state, records the outcome, and goes on with the same row for as
-// long as the next stage is its own.
+// that only look, so that a file is taken at once however slow the server is; the
+// asking crew, of many lanes, waits for the server's word and puts away what it
+// decided. A lane that is out of work claims the next due rows under a lease, for
+// itself and for its fellows that are out of work, too; each runs the stage that
+// starts from its row's state, records the outcome, and goes on with the same row
+// for as long as the next stage is its own.
 //
 // Model of failure:
 //   - A stage's error is classified by the stage and decided upon here, and

@@ -19,6 +19,7 @@ type memory struct {
 	lost   map[upload.ID]bool
 	taken  map[upload.ID]bool // Record answers ErrContentTaken once
 	renews int
+	claims int
 	away   error // what Renew answers, if set
 }
 
@@ -36,11 +37,12 @@ func newMemory(us ...upload.Upload) *memory {
 	return m
 }
 
-func (m *memory) Claim(_ context.Context, c journal.Claim) (upload.Upload, bool, error) {
+func (m *memory) ClaimSome(_ context.Context, c journal.Claim, most int) (got []upload.Upload, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.claims++
 	if m.down != nil {
-		return upload.Upload{}, false, m.down
+		return nil, m.down
 	}
 	ids := make([]upload.ID, 0, len(m.rows))
 	for id := range m.rows {
@@ -49,13 +51,13 @@ func (m *memory) Claim(_ context.Context, c journal.Claim) (upload.Upload, bool,
 	slices.Sort(ids)
 	for _, id := range ids {
 		r := m.rows[id]
-		if r.u.Channel == c.Channel && slices.Contains(c.States, r.u.State) && !r.u.NextAttemptAt.After(c.Now) && !r.until.After(c.Now) {
+		if len(got) < most && r.u.Channel == c.Channel && slices.Contains(c.States, r.u.State) && !r.u.NextAttemptAt.After(c.Now) && !r.until.After(c.Now) {
 			r.u.Fence++
 			r.until = c.Now.Add(c.Lease)
-			return r.u, true, nil
+			got = append(got, r.u)
 		}
 	}
-	return upload.Upload{}, false, nil
+	return got, nil
 }
 
 func (m *memory) NextDue(_ context.Context, ch upload.Channel, states []upload.State) (time.Time, bool, error) {

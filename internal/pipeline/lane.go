@@ -15,11 +15,11 @@ import (
 const (
 	// maxNudges bounds how often a stage runs once more under one lease.
 	maxNudges = 3
-	// idleLook bounds how long an idle lane trusts its timer, half a lease does
+	// idleLook bounds how long an idle crew trusts its timer, half a lease does
 	// too: rows may be claimed and become due by another replica's hand, and what
 	// that one leaves behind is to be taken over when its lease has run out.
 	idleLook = 15 * time.Second
-	// journalPause is how long a lane waits when the journal does not answer.
+	// journalPause is how long a crew waits when the journal does not answer.
 	journalPause = time.Second
 	// recordBudget is how long a result may take to be written, also while
 	// shutting down.
@@ -28,17 +28,33 @@ const (
 
 // lane claims and works until ctx ends.
 func (p *Pipeline) lane(ctx context.Context, c *crew) {
-	for ctx.Err() == nil {
+	for {
+		x, ok := p.next(ctx, c)
+		if !ok {
+			return
+		}
 		p.alive(c)
-		worked, err := p.RunOnce(ctx, c.channel, c.crew)
-		switch {
-		case err != nil && ctx.Err() == nil:
+		if err := p.work(ctx, c, x); err != nil && ctx.Err() == nil {
 			p.Logger.Warn("journal does not answer, will try again", slog.String("channel", string(c.channel)), slog.Any("error", err))
-			c.wait(ctx, journalPause)
-		case !worked:
-			c.wait(ctx, p.untilDue(ctx, c))
+			c.signalIn(journalPause)
 		}
 	}
+}
+
+// work takes a claimed upload as far as it goes without waiting. The error is the
+// journal's.
+func (p *Pipeline) work(ctx context.Context, c *crew, x claimed) error {
+	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
+	defer cancel()
+	if ctx.Err() != nil || !c.runs(x.State) { // the channel was closed since it was claimed
+		return ignoreLost(p.Journal.Release(record, x.Upload))
+	}
+	t := &tenure{until: x.until}
+	u, more, err := x.Upload, true, error(nil)
+	for more && err == nil {
+		u, more, err = p.step(ctx, c, u, t)
+	}
+	return err
 }
 
 // RunOnce claims one due upload of the channel for the crew and takes it as far
@@ -54,26 +70,21 @@ func (p *Pipeline) RunOnce(ctx context.Context, ch upload.Channel, kind Crew) (b
 		return false, nil
 	}
 	now := p.Now()
-	u, found, err := p.Journal.Claim(ctx, journal.Claim{Channel: ch, States: states, Owner: p.Owner, Lease: p.Lease, Now: now})
-	if err != nil || !found {
+	got, err := p.Journal.ClaimSome(ctx, journal.Claim{Channel: ch, States: states, Owner: p.Owner, Lease: p.Lease, Now: now}, 1)
+	if err != nil || len(got) == 0 {
 		return false, err
 	}
-	c.signal() // there may be more: wake a sibling
-	t := &tenure{until: now.Add(p.Lease)}
-	for more := true; more && err == nil; {
-		u, more, err = p.step(ctx, c, u, t)
-	}
-	return true, err
+	return true, p.work(ctx, c, claimed{got[0], now.Add(p.Lease)})
 }
 
 // step runs one stage and records what came of it. It reports whether the lane
 // goes on with the same upload.
 func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure) (upload.Upload, bool, error) {
 	stage := c.stages[u.State]
-	outcome, ended, fault := p.runStage(ctx, stage, u, t)
+	outcome, ended, fault := p.runStage(ctx, c, u, t)
 	for again := 0; again < maxNudges && fault == nil && outcome.Stays() && outcome.Name() != "" && p.nudged(u.ID); again++ {
 		ended(u, outcome, nil)
-		outcome, ended, fault = p.runStage(ctx, stage, u, t)
+		outcome, ended, fault = p.runStage(ctx, c, u, t)
 	}
 	defer p.dismiss(u.ID)
 	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
@@ -95,7 +106,7 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure
 	p.announce(stage, u, r.after, r.outcome)
 	switch {
 	case !r.kept:
-		p.Wake(c.channel)
+		p.follow(r.after)
 		return r.after, false, nil
 	case ctx.Err() != nil:
 		return r.after, false, ignoreLost(p.Journal.Release(record, r.after))
@@ -132,11 +143,12 @@ func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o uploa
 
 // runStage runs the stage under a renewed lease. The zero outcome means that it
 // was interrupted and nothing is to be recorded.
-func (p *Pipeline) runStage(parent context.Context, stage Stage, u upload.Upload, t *tenure) (upload.Outcome, func(upload.Upload, upload.Outcome, error), error) {
+func (p *Pipeline) runStage(parent context.Context, c *crew, u upload.Upload, t *tenure) (upload.Outcome, func(upload.Upload, upload.Outcome, error), error) {
+	stage := c.stages[u.State]
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	p.enlist(u.ID, cancel)
-	defer p.renewing(ctx, u, t, cancel)()
+	defer p.renewing(ctx, c, u, t, cancel)()
 	ctx, ended := p.Observer.StageBegan(ctx, u, stage.Name)
 	outcome, err := guarded(ctx, stage, u)
 	if err == nil {
@@ -200,34 +212,6 @@ func (p *Pipeline) alive(c *crew) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.beat[c.crewKey] = p.Now()
-}
-
-// untilDue is how long the crew can wait before something is due.
-func (p *Pipeline) untilDue(ctx context.Context, c *crew) time.Duration {
-	states := c.open()
-	idle := min(idleLook, p.Lease/2)
-	if len(states) == 0 {
-		return idle
-	}
-	due, found, err := p.Journal.NextDue(ctx, c.channel, states)
-	if err != nil {
-		return journalPause
-	}
-	if !found {
-		return idle
-	}
-	return min(max(due.Sub(p.Now()), 0), idle)
-}
-
-// wait returns after d, or when woken, or when ctx ends.
-func (c *crew) wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-c.wake:
-	case <-timer.C:
-	}
 }
 
 func ignoreLost(err error) error {

@@ -22,7 +22,7 @@ type tenure struct{ until time.Time }
 // of it has passed and on failure every tenth. It ends the stage when the lease
 // is lost, and also a tenth before it runs out unrenewed: a stage must not go on
 // when its upload may be another's.
-func (p *Pipeline) renewing(ctx context.Context, u upload.Upload, t *tenure, cancel context.CancelCauseFunc) (stop func()) {
+func (p *Pipeline) renewing(ctx context.Context, c *crew, u upload.Upload, t *tenure, cancel context.CancelCauseFunc) (stop func()) {
 	ctx, quit := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -41,6 +41,7 @@ func (p *Pipeline) renewing(ctx context.Context, u upload.Upload, t *tenure, can
 				}
 				return
 			}
+			p.alive(c)
 			timer.Reset(max(t.until.Sub(p.Now())-2*p.Lease/3, p.Lease/10))
 		}
 	}()

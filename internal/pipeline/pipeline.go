@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,11 +15,20 @@ type Crew int
 
 // The crews.
 const (
-	// Light stages look and ask; they take milliseconds.
+	// Light stages look; they take milliseconds.
 	Light Crew = iota
 	// Heavy stages move bytes; CONCURRENCY limits them.
 	Heavy
+	// Asking stages ask the server, which may take long to answer, and do what
+	// follows from its word. They hold neither bytes nor much memory, so that
+	// there are many lanes: a thousand uploads at a slow server must not wait for
+	// each other's answers.
+	Asking
 )
+
+// leastAsking is how many lanes ask at least: a thousand uploads whose server
+// takes a second for an answer are asked about once a minute.
+const leastAsking = 16
 
 // Stage is one step of the way, starting from one state.
 type Stage struct {
@@ -37,7 +45,7 @@ type Stage struct {
 
 // Journal is what the pipeline needs of the durable record.
 type Journal interface {
-	Claim(ctx context.Context, c journal.Claim) (upload.Upload, bool, error)
+	ClaimSome(ctx context.Context, c journal.Claim, most int) ([]upload.Upload, error)
 	NextDue(ctx context.Context, ch upload.Channel, states []upload.State) (time.Time, bool, error)
 	Record(ctx context.Context, u upload.Upload, o upload.Outcome, now time.Time, keep bool) (upload.Upload, error)
 	Renew(ctx context.Context, u upload.Upload, until time.Time) error
@@ -56,7 +64,7 @@ type Options struct {
 	Stages      []Stage
 	Channels    []upload.Channel
 	Owner       string // who claims: unique per process
-	Concurrency int    // heavy lanes per channel; light ones are as many, but at least 2
+	Concurrency int    // heavy lanes per channel; light ones are as many, but at least 2; see also Asking
 	Lease       time.Duration
 	Backoff     upload.Backoff
 	LocalPause  time.Duration // between looks at a local fault
@@ -82,13 +90,6 @@ type Pipeline struct {
 type crewKey struct {
 	channel upload.Channel
 	crew    Crew
-}
-
-type crew struct {
-	crewKey
-	stages map[upload.State]Stage
-	lanes  int
-	wake   chan struct{}
 }
 
 // New makes a pipeline. Missing options get their defaults: lease 30 s, local
@@ -125,12 +126,13 @@ func New(o Options) *Pipeline {
 	for _, ch := range o.Channels {
 		p.addCrew(ch, Heavy, o.Concurrency)
 		p.addCrew(ch, Light, max(2, o.Concurrency))
+		p.addCrew(ch, Asking, max(leastAsking, 2*o.Concurrency))
 	}
 	return p
 }
 
 func (p *Pipeline) addCrew(ch upload.Channel, kind Crew, lanes int) {
-	c := &crew{crewKey: crewKey{ch, kind}, stages: map[upload.State]Stage{}, lanes: lanes, wake: make(chan struct{}, 1)}
+	c := newCrew(crewKey{ch, kind}, lanes)
 	for _, s := range p.Stages {
 		if s.Crew == kind {
 			c.stages[s.From] = s
@@ -141,41 +143,42 @@ func (p *Pipeline) addCrew(ch upload.Channel, kind Crew, lanes int) {
 	}
 }
 
-// open lists the states the crew may claim now.
-func (c *crew) open() []upload.State {
-	var states []upload.State
-	for from, s := range c.stages {
-		if s.Open == nil || s.Open(c.channel) {
-			states = append(states, from)
-		}
-	}
-	slices.Sort(states)
-	return states
-}
-
-// runs reports whether the crew may go on with an upload in state.
-func (c *crew) runs(state upload.State) bool {
-	s, ok := c.stages[state]
-	return ok && (s.Open == nil || s.Open(c.channel))
-}
-
 // Run works until ctx ends, and returns when every lane has stopped and every
 // result is recorded. Whoever wants running stages cut short within a budget
 // ends ctx; stages see it at once.
 func (p *Pipeline) Run(ctx context.Context) {
 	var lanes sync.WaitGroup
 	for _, c := range p.crews {
+		c.signal() // what is there at the start
 		for range c.lanes {
 			lanes.Go(func() { p.lane(ctx, c) })
 		}
 	}
 	lanes.Wait()
+	for _, c := range p.crews {
+		p.dismissCrew(c)
+	}
 }
 
 // Wake makes the lanes of a channel look for work at once.
 func (p *Pipeline) Wake(ch upload.Channel) {
-	for _, kind := range []Crew{Light, Heavy} {
+	for _, kind := range []Crew{Light, Heavy, Asking} {
 		if c, ok := p.crews[crewKey{ch, kind}]; ok {
+			c.signal()
+		}
+	}
+}
+
+// follow makes the crew whose stage is next look when u is due.
+func (p *Pipeline) follow(u upload.Upload) {
+	for _, kind := range []Crew{Light, Heavy, Asking} {
+		c, ok := p.crews[crewKey{u.Channel, kind}]
+		if !ok || !c.runs(u.State) {
+			continue
+		}
+		if wait := u.NextAttemptAt.Sub(p.Now()); wait > 0 {
+			c.signalIn(wait)
+		} else {
 			c.signal()
 		}
 	}
@@ -212,8 +215,8 @@ type run struct {
 }
 
 // LastBeat is the oldest of the crews' last signs of life; zero if a crew has
-// not shown one yet. A crew whose every lane is busy in a stage counts as
-// alive: stages watch their own progress.
+// not shown one yet. A crew whose every lane is busy in a stage shows one with
+// each renewal of a lease: stages watch their own progress.
 func (p *Pipeline) LastBeat() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -228,13 +231,6 @@ func (p *Pipeline) LastBeat() time.Time {
 		}
 	}
 	return oldest
-}
-
-func (c *crew) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
 }
 
 type nobody struct{}

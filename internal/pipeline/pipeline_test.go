@@ -29,8 +29,8 @@ func way() []Stage {
 		always("validate", upload.StateSettled, Heavy, upload.Validated(upload.Examination{Digest: "sha-256:aa"})),
 		always("pack", upload.StateValidated, Heavy, upload.Packed()),
 		always("transmit", upload.StatePacked, Heavy, upload.Sent(upload.Ticket{Token: "t"}, "")),
-		always("confirm", upload.StateSent, Light, upload.Decided(upload.Accepted, "", nil)),
-		always("retire", upload.StateDecided, Light, upload.Retired(upload.InArchive, "a", "")),
+		always("confirm", upload.StateSent, Asking, upload.Decided(upload.Accepted, "", nil)),
+		always("retire", upload.StateDecided, Asking, upload.Retired(upload.InArchive, "a", "")),
 	}
 }
 

@@ -12,10 +12,12 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
-// setAside takes the original out of the exporter's reach, in its directory.
+// setAside takes the original out of the exporter's reach, in its directory. It
+// need not last: after a power cut the file has the one name or the other, and
+// both are looked at. What puts it away syncs the directory.
 func (r *retirement) setAside() error {
 	aside := asideName(r.u.ID)
-	err := r.watch.RenameNoReplace(r.u.Filename, aside)
+	err := r.watch.RenameNoReplaceSoon(r.u.Filename, aside)
 	if errors.Is(err, durable.ErrNoReplace) {
 		// The name aside is ours alone and was free a moment ago.
 		err = r.watch.Rename(r.u.Filename, aside)
@@ -25,8 +27,10 @@ func (r *retirement) setAside() error {
 
 // fromAside decides about the original that stands aside.
 func (r *retirement) fromAside(ctx context.Context) (ending, error) {
-	if err := r.finishSettingAside(); err != nil {
-		return ending{}, err
+	if !r.first {
+		if err := r.finishSettingAside(); err != nil {
+			return ending{}, err
+		}
 	}
 	same, err := r.unchanged(ctx)
 	if err != nil {
@@ -88,6 +92,9 @@ func (r *retirement) unchanged(ctx context.Context) (bool, error) {
 // has copied it whole under another plan.
 func (r *retirement) dispose(ctx context.Context) (ending, error) {
 	for _, place := range []upload.Place{upload.InArchive, upload.InQuarantine} {
+		if r.first {
+			break
+		}
 		to := pathOf(place, r.u)
 		if _, err := r.o.State.Look(to); err == nil {
 			return ending{place, to, ""}, r.copied(ctx, to, r.content())
@@ -158,10 +165,10 @@ func (r *retirement) remove() error {
 // store moves the unchanged original to its place.
 func (r *retirement) store(ctx context.Context, place upload.Place) (ending, error) {
 	end := ending{place, pathOf(place, r.u), ""}
-	if err := r.o.State.MkdirAll(dirOf(place, r.u)); err != nil {
-		return end, err
-	}
-	if place == upload.InQuarantine {
+	if place == upload.InQuarantine { // its result stands beside it, before it
+		if err := r.o.State.MkdirAll(dirOf(place, r.u)); err != nil {
+			return end, err
+		}
 		if err := r.writeResult(ctx, ""); err != nil {
 			return end, err
 		}
@@ -195,11 +202,15 @@ func (r *retirement) storeChanged(ctx context.Context) error {
 	return r.move(ctx, to, want)
 }
 
-// move brings the file aside to the free name to, by renaming where it can.
+// move brings the file aside to the free name to, by renaming where it can. The
+// directory is made if it is not there.
 func (r *retirement) move(ctx context.Context, to string, want durable.Content) error {
 	aside := asideName(r.u.ID)
-	err := durable.Move(r.watch, aside, r.o.State, to)
+	err := durable.MoveInto(r.watch, aside, r.o.State, to)
 	if errors.Is(err, durable.ErrCrossDevice) || errors.Is(err, durable.ErrNoReplace) {
+		if err := r.o.State.MkdirAll(path.Dir(to)); err != nil {
+			return err
+		}
 		err = durable.MoveAcross(ctx, r.watch, aside, r.o.State, path.Join(path.Dir(to), partName), to, want)
 	}
 	if errors.Is(err, fs.ErrExist) {

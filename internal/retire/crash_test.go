@@ -1,6 +1,7 @@
 package retire_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,16 +63,21 @@ func TestOriginalsAreInOnePlaceAfterEveryCrash(t *testing.T) {
 			if across {
 				label += ", across file systems"
 			}
-			t.Run(label, func(t *testing.T) {
-				t.Parallel()
-				durabletest.EveryCrash(t, func(t *testing.T, c *durabletest.Crash) { sc.play(t, c, across) })
-			})
+			for how, begin := range map[string]beginning{"": (*retire.Stage).Run, ", first": (*retire.Stage).First} {
+				t.Run(label+how, func(t *testing.T) {
+					t.Parallel()
+					durabletest.EveryCrash(t, func(t *testing.T, c *durabletest.Crash) { sc.play(t, c, across, begin) })
+				})
+			}
 		}
 	}
 }
 
+// beginning is how the process that crashes begins.
+type beginning func(*retire.Stage, context.Context, upload.Upload) (upload.Outcome, error)
+
 // play lets one process crash at c, and another one finish.
-func (sc scene) play(t *testing.T, c *durabletest.Crash, across bool) {
+func (sc scene) play(t *testing.T, c *durabletest.Crash, across bool, begin beginning) {
 	w, system := newWorld(t, across)
 	w.policy = sc.policy
 	u := w.decided(sc.verdict)
@@ -80,8 +86,11 @@ func (sc scene) play(t *testing.T, c *durabletest.Crash, across bool) {
 		content, u.Digest = text, digest(changedText)
 	}
 	exporter := sc.exporter(w)
-	if _, err := w.process(c.Hook, system, exporter).Run(t.Context(), u); (err == nil) != (c.Where() == "") {
+	if _, err := begin(w.process(c.Hook, system, exporter), t.Context(), u); (err == nil) != (c.Where() == "") {
 		t.Fatalf("crashed at %q, error %v", c.Where(), err)
+	}
+	if c.Where() == "" {
+		sc.check(t, w, content) // the first run alone did it all
 	}
 	if n := len(w.copies(content)); n == 0 && sc.place != upload.Deleted {
 		t.Fatalf("lost after a crash at %s", c.Where())

@@ -80,13 +80,24 @@ type ending struct {
 // Run puts the original of a decided upload away. It is repeatable; its error
 // is a local fault, or the context's.
 func (s *Stage) Run(ctx context.Context, u upload.Upload) (upload.Outcome, error) {
+	return s.run(ctx, u, false)
+}
+
+// First is Run for an upload that no run has begun with, since nobody but the
+// caller has held it from its verdict on. It saves looking for what a run that
+// broke off may have left. If it fails, Run has to follow.
+func (s *Stage) First(ctx context.Context, u upload.Upload) (upload.Outcome, error) {
+	return s.run(ctx, u, true)
+}
+
+func (s *Stage) run(ctx context.Context, u upload.Upload, first bool) (upload.Outcome, error) {
 	w, on := s.o.Watch[u.Channel]
 	if !on {
 		return upload.Outcome{}, upload.LocalFaultOf(upload.WatchDirMissing, "the channel is not configured any more", nil)
 	}
-	r := retirement{Stage: s, u: u, watch: w, plan: s.plan(u)}
+	r := retirement{Stage: s, u: u, watch: w, plan: s.plan(u), first: first}
 	end, err := r.putAway(ctx)
-	if err == nil {
+	if err == nil && (!first || end.reason != "") { // else there is nothing to tidy
 		err = r.tidy(end)
 	}
 	if err == nil {
@@ -133,15 +144,18 @@ type retirement struct {
 	u     upload.Upload
 	watch *durable.Dir
 	plan  upload.Place
+	first bool // nothing was begun by another run
 }
 
 func (r *retirement) putAway(ctx context.Context) (ending, error) {
-	_, err := r.watch.Look(asideName(r.u.ID))
-	if err == nil {
-		return r.fromAside(ctx) // a run that crashed, or was held up, got this far
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return ending{}, err
+	if !r.first {
+		_, err := r.watch.Look(asideName(r.u.ID))
+		if err == nil {
+			return r.fromAside(ctx) // a run that crashed, or was held up, got this far
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return ending{}, err
+		}
 	}
 	now, err := r.watch.Look(r.u.Filename)
 	switch {

@@ -46,3 +46,11 @@ func (u Upload) Knows(now Identity) bool {
 		return false
 	}
 }
+
+// Spotted is the answer to a Sighting: the upload concerned, and what it is to
+// it; or why the sighting could not be written down.
+type Spotted struct {
+	Upload Upload
+	How    Spotting
+	Err    error
+}

@@ -10,8 +10,10 @@
 // (removed and made again, remounted).
 //
 //	events ─▶ touched ─(2 ms)─▶ look ─┐
-//	rescan ───────────────────▶ look ─┼─▶ pending ─▶ Ledger.Spot ─▶ known, Wake
+//	rescan ───────────────────▶ look ─┼─▶ pending ─▶ Ledger.SpotAll ─▶ known, Wake
 //	Released, Scan ───────────▶ look ─┘   (oldest first)
+//
+// A close or a rename is looked at without those 2 ms: the file is likely whole.
 //
 // One goroutine, that of [Watcher.Run], owns all of this; the exported methods
 // leave it notes under a lock and never wait for it (except Scan, which wants

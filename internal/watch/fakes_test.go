@@ -124,7 +124,15 @@ func newFakeLedger() *fakeLedger {
 
 var errAway = errors.New("journal is away")
 
-func (l *fakeLedger) Spot(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
+func (l *fakeLedger) SpotAll(ctx context.Context, all []upload.Sighting) []upload.Spotted {
+	answers := make([]upload.Spotted, len(all))
+	for i, s := range all {
+		answers[i].Upload, answers[i].How, answers[i].Err = l.spot(ctx, s)
+	}
+	return answers
+}
+
+func (l *fakeLedger) spot(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
 	if l.block != nil {
 		l.waiting.Store(true)
 		select {

@@ -60,8 +60,14 @@ func (o *owner) takeOurs(e event) {
 		if f := o.known[e.name]; f != nil && f.open {
 			return // being written to: settling looks by itself
 		}
+		if o.pending.has(e.name) {
+			return // looked at again when its turn comes
+		}
 	}
 	o.touch(e.name, t)
+	if t.nudge {
+		o.gather = o.now() // it is likely whole: no use in waiting
+	}
 }
 
 func (o *owner) touch(name string, t touch) {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// gatherFor is how long an event waits for its companions: the two watches
-	// tell of the same rename, and a create is often followed by a close.
+	// gatherFor is how long an event waits for its companions: a create is often
+	// followed by a close.
 	gatherFor = 2 * time.Millisecond
 	// Files found with no longer pause between them than burstGap are a batch,
 	// for at most burstMost.
@@ -98,8 +98,8 @@ func (o *owner) nextDue() time.Time {
 	return due
 }
 
-// step does what is due. At most one sighting is told to the ledger, so that
-// events are never left waiting for many.
+// step does what is due. At most one handful of sightings is told to the ledger,
+// so that events are never left waiting for many.
 func (o *owner) step(ctx context.Context) {
 	now := o.now()
 	if !o.gather.IsZero() && !now.Before(o.gather) {
@@ -113,7 +113,7 @@ func (o *owner) step(ctx context.Context) {
 	}
 	o.checkCanary(now)
 	if o.pending.len() > 0 && !now.Before(o.ledgerAt) {
-		o.spotOldest(ctx)
+		o.spotOldest(ctx, handful)
 	}
 }
 

@@ -72,8 +72,8 @@ func TestFilesThereAtStartAreOneBatchOldestFirst(t *testing.T) {
 		if told[0].Channel != upload.Flu || told[0].Kind != "flu" || told[0].Seen.ModTime != 1 || told[0].At.Location() != time.UTC {
 			t.Errorf("sighting is %+v", told[0])
 		}
-		if b.woken != 3 {
-			t.Errorf("woken %d times, want 3", b.woken)
+		if b.woken != 1 {
+			t.Errorf("woken %d times, want once for all", b.woken)
 		}
 		b.dir.set("flu_d.csv", 9)
 		pass(t, rescanEvery)

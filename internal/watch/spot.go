@@ -27,35 +27,63 @@ func (o *owner) enqueue(name string, id upload.Identity, now time.Time, forced b
 	})
 }
 
-// spotOldest tells the ledger of the oldest file in line. If that fails it stays
-// in line, and all wait for a while: the fault is the ledger's, not the file's.
-func (o *owner) spotOldest(ctx context.Context) {
-	s := o.pending.pop()
-	seen, err := o.opts.Dir.Look(s.Filename) // it may have waited long
+// handful is how many sightings the ledger is told of at once.
+const handful = 32
+
+// spotOldest tells the ledger of the oldest files in line, at most so many. Those
+// of which that fails stay in line, and all wait for a while: the fault is the
+// ledger's, not the files'.
+func (o *owner) spotOldest(ctx context.Context, most int) {
+	var all []upload.Sighting
+	for o.pending.len() > 0 && len(all) < most {
+		if s, ok := o.lookAgain(o.pending.pop()); ok {
+			all = append(all, s)
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, ledgerPatience)
+	answers := o.opts.Ledger.SpotAll(call, all)
+	cancel()
+	var failed error
+	began := false
+	for i, s := range all {
+		a := answers[i]
+		if a.Err != nil {
+			o.pending.put(s)
+			failed = a.Err
+			continue
+		}
+		o.known[s.Filename] = &file{id: s.Seen, open: a.How != upload.Known, checked: o.now(), scan: o.scans}
+		o.resolve(s.Filename, Seen{}.became(a.Upload, a.How))
+		began = began || a.How == upload.Began
+	}
+	if failed != nil {
+		o.ledgerFailed(ctx, failed)
+	} else {
+		o.ledgerWorks()
+	}
+	if began {
+		o.opts.Wake(o.opts.Channel)
+	}
+}
+
+// lookAgain looks at a file that may have waited long. False: it is none of ours
+// any more, which those who asked for it are told.
+func (o *owner) lookAgain(s upload.Sighting) (upload.Sighting, bool) {
+	seen, err := o.opts.Dir.Look(s.Filename)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		o.dropHint(s.Filename)
 		o.resolve(s.Filename, Seen{Reason: upload.SourceVanished})
-		return
+		return s, false
 	case err != nil:
 		o.resolve(s.Filename, Seen{Reason: reasonOf(err)})
-		return // a rescan finds it again if it is one of ours after all
+		return s, false // a rescan finds it again if it is one of ours after all
 	}
 	s.Seen = seen
-	call, cancel := context.WithTimeout(ctx, ledgerPatience)
-	u, how, err := o.opts.Ledger.Spot(call, s)
-	cancel()
-	if err != nil {
-		o.pending.put(s)
-		o.ledgerFailed(ctx, err)
-		return
-	}
-	o.ledgerWorks()
-	o.known[s.Filename] = &file{id: seen, open: how != upload.Known, checked: o.now(), scan: o.scans}
-	o.resolve(s.Filename, Seen{}.became(u, how))
-	if how == upload.Began {
-		o.opts.Wake(o.opts.Channel)
-	}
+	return s, true
 }
 
 func (o *owner) ledgerFailed(ctx context.Context, err error) {

@@ -12,9 +12,10 @@ import (
 
 // Ledger is where sightings are written down; the journal.
 type Ledger interface {
-	// Spot tells of a file; it may be told the same any number of times.
-	Spot(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error)
-	// Foretell says what Spot would say, and changes nothing; the upload is
+	// SpotAll tells of files, and has an answer for each; it may be told the same
+	// any number of times.
+	SpotAll(ctx context.Context, all []upload.Sighting) []upload.Spotted
+	// Foretell says what SpotAll would say of one, and changes nothing; the upload is
 	// zero where one would begin.
 	Foretell(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error)
 }
@@ -31,7 +32,7 @@ type Options struct {
 	Logger   *slog.Logger     // nil: none
 	Now      func() time.Time // nil: time.Now
 
-	// Wake is called after an upload began. Nudge is called when the file of an
+	// Wake is called after uploads began. Nudge is called when the file of an
 	// open upload was closed or renamed into place, or its marker appeared, at
 	// most every 20 ms per file and less often when it goes on; the receiver
 	// passes over uploads that have settled. Both are called from the watch's own goroutine

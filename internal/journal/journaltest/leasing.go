@@ -22,6 +22,30 @@ var leasing = map[string]func(*fixture){
 		f.must(f.j.Release(f.ctx, c))
 		f.same("fence of the next claim", f.mustClaim(u.ID).Fence, int64(2))
 	},
+	"a claim of some gives them in their order, the fresh before the retried": func(f *fixture) {
+		retried := f.spot("flu_0.csv")
+		f.record(f.mustClaim(retried.ID), upload.Retry(0, upload.ServerError, ""), false)
+		var want []upload.ID
+		for i := range 4 {
+			f.later(time.Second)
+			want = append(want, f.spot(fmt.Sprintf("flu_%d.csv", i+1)).ID)
+		}
+		want = append(want, retried.ID)
+		some := func(most int) (ids []upload.ID) {
+			all, err := f.j.ClaimSome(f.ctx, journal.Claim{Channel: upload.Flu, States: upload.OpenStates(), Owner: "one", Lease: time.Minute, Now: f.now}, most)
+			f.must(err)
+			for _, u := range all {
+				if u.Fence == 0 {
+					f.Errorf("%s has no fence", u.Filename)
+				}
+				ids = append(ids, u.ID)
+			}
+			return ids
+		}
+		f.same("the first three", some(3), want[:3])
+		f.same("the rest", some(5), want[3:])
+		f.same("when none is left", len(some(5)), 0)
+	},
 	"a claim asks for channel and states": func(f *fixture) {
 		f.spot("flu_1.csv")
 		for _, c := range []journal.Claim{

@@ -46,6 +46,26 @@ var spotting = map[string]func(*fixture){
 			f.same("upload", u, first)
 		}
 	},
+	"several sightings are answered each, and begin in their order": func(f *fixture) {
+		open := f.spot("flu_open.csv")
+		names := []string{"flu_b.csv", "flu_open.csv", "flu_a.csv", "flu_b.csv", "no/name.csv", "flu_c.csv"}
+		var all []upload.Sighting
+		for _, name := range names {
+			all = append(all, f.sighting(name))
+		}
+		got := f.j.SpotAll(f.ctx, all)
+		for i, want := range []upload.Spotting{upload.Began, upload.Underway, upload.Began, upload.Underway, "", upload.Began} {
+			if got[i].How != want || (got[i].Err != nil) != (want == "") {
+				f.Fatalf("%s: %s, %v; want %s", names[i], got[i].How, got[i].Err, want)
+			}
+		}
+		f.same("the open one", got[1].Upload.ID, open.ID)
+		f.same("the second sighting of one file", got[3].Upload.ID, got[0].Upload.ID)
+		f.mustClaim(open.ID)
+		for _, i := range []int{0, 2, 5} {
+			f.mustClaim(got[i].Upload.ID)
+		}
+	},
 	"another channel's file of the same name is another upload": func(f *fixture) {
 		f.spot("hqms_1.csv")
 		s := f.sighting("hqms_1.csv")

@@ -100,7 +100,7 @@ func openPools(path string, held *lock) (journal.Store, error) {
 	read.SetMaxIdleConns(readers)
 	return journal.Store{
 		Write: write, Read: read, Release: held.release,
-		Dialect: journal.Dialect{OneWriter: true, Classify: classify, Verify: verify},
+		Dialect: journal.Dialect{OneWriter: true, Lightly: lightly, Classify: classify, Verify: verify},
 	}, nil
 }
 
@@ -116,6 +116,17 @@ func dsn(path string, more url.Values) string {
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: more.Encode()}
 	return u.String()
+}
+
+// lightly changes whether commits wait for the disk. In WAL mode those that do
+// not are never torn, only lost, together with all that came after them.
+func lightly(ctx context.Context, write *sql.DB, lightly bool) error {
+	level := "FULL"
+	if lightly {
+		level = "NORMAL"
+	}
+	_, err := write.ExecContext(ctx, `PRAGMA synchronous = `+level)
+	return err
 }
 
 // prepare makes the database fit for use: whole, and of our schema.

@@ -26,7 +26,7 @@ func TestNoQueryReadsAllRows(t *testing.T) {
 	}
 	whole := regexp.MustCompile(`^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?`)
 	small := []string{
-		"reasons", "last_accepted", "uploads_open", "uploads_unfinished", "uploads_remarkable", "uploads_prunable",
+		"reasons", "last_accepted", "uploads_claims", "uploads_unfinished", "uploads_remarkable", "uploads_prunable",
 		"uploads_spotted", // in the order of the list, from the cursor on
 	}
 	for _, q := range queries {
@@ -37,6 +37,36 @@ func TestNoQueryReadsAllRows(t *testing.T) {
 			}
 			t.Errorf("%s\n%s", line, q)
 		}
+	}
+}
+
+// A claim reads each state's rows by themselves, in their order, from an index of
+// open rows: however many wait in another state, it does not look at them.
+func TestClaimsReadOneStateAtATimeInOrder(t *testing.T) {
+	t.Parallel()
+	j, said := recording(t)
+	exercise(t, j)
+	claims := 0
+	for _, q := range said() {
+		if !strings.HasPrefix(q, "SELECT seq FROM (") {
+			continue
+		}
+		claims++
+		searches := 0
+		for _, line := range plan(t, j, q) {
+			if strings.Contains(line, "uploads") {
+				searches++
+				if !strings.Contains(line, "SEARCH uploads USING COVERING INDEX uploads_claims (channel=? AND state=?)") {
+					t.Errorf("%s\n%s", line, q)
+				}
+			}
+		}
+		if searches == 0 {
+			t.Errorf("no part of the plan is about uploads:\n%s", q)
+		}
+	}
+	if claims == 0 {
+		t.Errorf("%d questions of claims", claims)
 	}
 }
 

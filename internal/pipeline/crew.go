@@ -1,0 +1,192 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// crew is the lanes of one kind of one channel. Its lanes do not look for work
+// each by itself: whoever is first asks the journal for as many uploads as lanes
+// are out of work, and hands the others theirs. So one question serves all, and
+// one that finds nothing is asked once.
+type crew struct {
+	crewKey
+	stages map[upload.State]Stage
+	lanes  int
+
+	look   chan struct{} // capacity 1: there may be something to claim
+	handed chan claimed  // capacity lanes: claimed for a lane that is out of work
+	free   atomic.Int32  // lanes out of work, those that wait for what is handed among them
+
+	claiming sync.Mutex // held from counting the free lanes to handing out
+
+	mu    sync.Mutex
+	alarm *time.Timer // signals at due; nil: not set
+	due   time.Time
+}
+
+// claimed is an upload under a lease of ours.
+type claimed struct {
+	upload.Upload
+	until time.Time
+}
+
+func newCrew(key crewKey, lanes int) *crew {
+	return &crew{
+		crewKey: key, stages: map[upload.State]Stage{}, lanes: lanes,
+		look: make(chan struct{}, 1), handed: make(chan claimed, lanes),
+	}
+}
+
+// open lists the states the crew may claim now.
+func (c *crew) open() []upload.State {
+	var states []upload.State
+	for from, s := range c.stages {
+		if s.Open == nil || s.Open(c.channel) {
+			states = append(states, from)
+		}
+	}
+	slices.Sort(states)
+	return states
+}
+
+// runs reports whether the crew may go on with an upload in state.
+func (c *crew) runs(state upload.State) bool {
+	s, ok := c.stages[state]
+	return ok && (s.Open == nil || s.Open(c.channel))
+}
+
+// signal makes a lane that is, or comes, out of work look into the journal.
+func (c *crew) signal() {
+	select {
+	case c.look <- struct{}{}:
+	default:
+	}
+}
+
+// signalIn signals after d, unless that is to happen earlier anyway.
+func (c *crew) signalIn(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	due := time.Now().Add(d)
+	if c.alarm != nil {
+		if !c.due.After(due) {
+			return
+		}
+		c.alarm.Stop()
+	}
+	c.due = due
+	var own *time.Timer
+	own = time.AfterFunc(d, func() {
+		c.mu.Lock()
+		if c.alarm == own {
+			c.alarm = nil
+		}
+		c.mu.Unlock()
+		c.signal()
+	})
+	c.alarm = own
+}
+
+// next waits for an upload for a lane; false: ctx has ended.
+func (p *Pipeline) next(ctx context.Context, c *crew) (claimed, bool) {
+	c.free.Add(1)
+	defer c.free.Add(-1)
+	for {
+		select {
+		case x := <-c.handed: // rather than asking
+			return x, true
+		default:
+		}
+		select {
+		case <-ctx.Done():
+			return claimed{}, false
+		case x := <-c.handed:
+			return x, true
+		case <-c.look:
+		}
+		p.alive(c)
+		if x, ok := p.claim(ctx, c); ok {
+			return x, true
+		}
+	}
+}
+
+// claim claims for all lanes that are out of work, and gives the first of what
+// it got to the caller.
+func (p *Pipeline) claim(ctx context.Context, c *crew) (claimed, bool) {
+	c.claiming.Lock()
+	defer c.claiming.Unlock()
+	select {
+	case x := <-c.handed: // by whoever claimed meanwhile, who counted this lane
+		c.signal()
+		return x, true
+	default:
+	}
+	states, most := c.open(), max(1, int(c.free.Load())-len(c.handed))
+	idle := min(idleLook, p.Lease/2)
+	if len(states) == 0 {
+		c.signalIn(idle)
+		return claimed{}, false
+	}
+	now := p.Now()
+	got, err := p.Journal.ClaimSome(ctx, journal.Claim{Channel: c.channel, States: states, Owner: p.Owner, Lease: p.Lease, Now: now}, most)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.Logger.Warn("journal does not answer, will try again", slog.String("channel", string(c.channel)), slog.Any("error", err))
+			c.signalIn(journalPause)
+		}
+		return claimed{}, false
+	}
+	if len(got) == most {
+		c.signal() // there may be more, for whoever is next out of work
+	} else {
+		c.signalIn(p.untilDue(ctx, c, states))
+	}
+	if len(got) == 0 {
+		return claimed{}, false
+	}
+	for _, u := range got[1:] {
+		c.handed <- claimed{u, now.Add(p.Lease)}
+	}
+	return claimed{got[0], now.Add(p.Lease)}, true
+}
+
+// untilDue is how long it takes until something is due, as far as is known.
+func (p *Pipeline) untilDue(ctx context.Context, c *crew, states []upload.State) time.Duration {
+	idle := min(idleLook, p.Lease/2)
+	due, found, err := p.Journal.NextDue(ctx, c.channel, states)
+	if err != nil {
+		return journalPause
+	}
+	if !found {
+		return idle
+	}
+	return min(max(due.Sub(p.Now()), 0), idle)
+}
+
+// dismissCrew gives back what was handed to lanes that have ended.
+func (p *Pipeline) dismissCrew(c *crew) {
+	c.mu.Lock()
+	if c.alarm != nil {
+		c.alarm.Stop()
+	}
+	c.mu.Unlock()
+	for {
+		select {
+		case x := <-c.handed:
+			record, cancel := context.WithTimeout(context.Background(), recordBudget)
+			_ = p.Journal.Release(record, x.Upload) // else its lease runs out
+			cancel()
+		default:
+			return
+		}
+	}
+}
