@@ -2,73 +2,77 @@ package durable
 
 import (
 	"errors"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 )
+
+// asked waits until n have asked for a sync of name.
+func (s *syncs) awaitAsked(name string, n int64) {
+	for {
+		s.mu.Lock()
+		t := s.running[name]
+		enough := t != nil && t.asked >= n
+		s.mu.Unlock()
+		if enough {
+			return
+		}
+		runtime.Gosched()
+	}
+}
 
 func TestSyncsThatComeTogetherAreShared(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var s syncs
-		var mu sync.Mutex
-		var began []time.Time
-		sync1 := func() error {
-			mu.Lock()
-			began = append(began, time.Now())
-			mu.Unlock()
-			<-time.After(10 * time.Millisecond) // virtual
-			return nil
+	const many = 20
+	var s syncs
+	var began atomic.Int64
+	release := make(chan struct{})
+	one := func() error {
+		began.Add(1)
+		<-release
+		return nil
+	}
+	var all sync.WaitGroup
+	ask := func() {
+		if err := s.together("x", one); err != nil {
+			t.Error(err)
 		}
-		var all sync.WaitGroup
-		ask := func() {
-			asked := time.Now()
-			if err := s.together("x", sync1); err != nil {
-				t.Error(err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, at := range began {
-				if !at.Before(asked) && !at.Add(10*time.Millisecond).After(time.Now()) {
-					return
-				}
-			}
-			t.Error("no sync both began after it was asked for and has ended")
-		}
+	}
+	all.Go(ask)
+	for began.Load() == 0 { // the first is under way
+		runtime.Gosched()
+	}
+	for range many {
 		all.Go(ask)
-		<-time.After(5 * time.Millisecond) // virtual: the first is under way
-		for range 20 {
-			all.Go(ask)
-		}
-		all.Wait()
-		if len(began) != 2 {
-			t.Errorf("%d syncs, want one for the first and one for all who came meanwhile", len(began))
-		}
-		if len(s.running) != 0 {
-			t.Error("a directory nobody syncs is remembered")
-		}
-	})
+	}
+	s.awaitAsked("x", 1+many)
+	close(release)
+	all.Wait()
+	// What the first began may have missed what the others did before they asked.
+	if n := began.Load(); n != 2 {
+		t.Errorf("%d syncs, want one for the first and one for all who came meanwhile", n)
+	}
+	if len(s.running) != 0 {
+		t.Error("a directory nobody syncs is remembered")
+	}
 }
 
 func TestASyncThatFailsIsTriedByEachForItself(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var s syncs
-		var all sync.WaitGroup
-		broken := errors.New("broken")
-		failures := make(chan error, 10)
-		for range 10 {
-			all.Go(func() {
-				failures <- s.together("x", func() error { <-time.After(time.Millisecond); return broken }) // virtual
-			})
-		}
-		all.Wait()
-		close(failures)
-		for err := range failures {
-			if !errors.Is(err, broken) {
+	var s syncs
+	var tries atomic.Int64
+	broken := errors.New("broken")
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() {
+			if err := s.together("x", func() error { tries.Add(1); return broken }); !errors.Is(err, broken) {
 				t.Errorf("got %v: a sync that failed was taken for done", err)
 			}
-		}
-	})
+		})
+	}
+	all.Wait()
+	if tries.Load() != 10 {
+		t.Errorf("%d tries, want 10", tries.Load())
+	}
 }

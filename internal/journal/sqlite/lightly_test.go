@@ -41,7 +41,7 @@ func TestOnlyLeasesDoNotWaitForTheDisk(t *testing.T) {
 	for _, o := range []upload.Outcome{
 		upload.Settled(u.Source), upload.Validated(upload.Examination{Digest: "sha-256:a"}), upload.Packed(),
 	} {
-		u, err = j.Record(ctx, u, o, now, false)
+		_, err = j.Record(ctx, u, o, now, false)
 		want("outcome "+o.Name(), full, err)
 		u = claim()
 	}
