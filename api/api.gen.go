@@ -17,7 +17,77 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 )
+
+// Defines values for ExpectationState.
+const (
+	Arrived     ExpectationState = "arrived"
+	Due         ExpectationState = "due"
+	Late        ExpectationState = "late"
+	NotExpected ExpectationState = "not_expected"
+)
+
+// Valid indicates whether the value is a known member of the ExpectationState enum.
+func (e ExpectationState) Valid() bool {
+	switch e {
+	case Arrived:
+		return true
+	case Due:
+		return true
+	case Late:
+		return true
+	case NotExpected:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GapReason.
+const (
+	GapReasonCancelled         GapReason = "cancelled"
+	GapReasonCountDiffers      GapReason = "count_differs"
+	GapReasonFailed            GapReason = "failed"
+	GapReasonInvalid           GapReason = "invalid"
+	GapReasonPartiallyAccepted GapReason = "partially_accepted"
+	GapReasonRejected          GapReason = "rejected"
+	GapReasonSuperseded        GapReason = "superseded"
+	GapReasonUnresolved        GapReason = "unresolved"
+	GapReasonVanished          GapReason = "vanished"
+	GapReasonWaiting           GapReason = "waiting"
+	GapReasonWaitingForVerdict GapReason = "waiting_for_verdict"
+)
+
+// Valid indicates whether the value is a known member of the GapReason enum.
+func (e GapReason) Valid() bool {
+	switch e {
+	case GapReasonCancelled:
+		return true
+	case GapReasonCountDiffers:
+		return true
+	case GapReasonFailed:
+		return true
+	case GapReasonInvalid:
+		return true
+	case GapReasonPartiallyAccepted:
+		return true
+	case GapReasonRejected:
+		return true
+	case GapReasonSuperseded:
+		return true
+	case GapReasonUnresolved:
+		return true
+	case GapReasonVanished:
+		return true
+	case GapReasonWaiting:
+		return true
+	case GapReasonWaitingForVerdict:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for MisfitIn.
 const (
@@ -73,6 +143,48 @@ func (e Place) Valid() bool {
 	}
 }
 
+// Defines values for ReconciledFileNotCountedBecause.
+const (
+	LessThanNil ReconciledFileNotCountedBecause = "<nil>"
+	Repeated    ReconciledFileNotCountedBecause = "repeated"
+	Replaced    ReconciledFileNotCountedBecause = "replaced"
+)
+
+// Valid indicates whether the value is a known member of the ReconciledFileNotCountedBecause enum.
+func (e ReconciledFileNotCountedBecause) Valid() bool {
+	switch e {
+	case LessThanNil:
+		return true
+	case Repeated:
+		return true
+	case Replaced:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReconciliationGroup.
+const (
+	ReconciliationGroupDay   ReconciliationGroup = "day"
+	ReconciliationGroupFile  ReconciliationGroup = "file"
+	ReconciliationGroupMonth ReconciliationGroup = "month"
+)
+
+// Valid indicates whether the value is a known member of the ReconciliationGroup enum.
+func (e ReconciliationGroup) Valid() bool {
+	switch e {
+	case ReconciliationGroupDay:
+		return true
+	case ReconciliationGroupFile:
+		return true
+	case ReconciliationGroupMonth:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RestoreRequestAs.
 const (
 	RestoreRequestAsFile   RestoreRequestAs = "file"
@@ -112,45 +224,75 @@ func (e Severity) Valid() bool {
 	}
 }
 
+// Defines values for StageStatisticsStage.
+const (
+	Confirm  StageStatisticsStage = "confirm"
+	Pack     StageStatisticsStage = "pack"
+	Retire   StageStatisticsStage = "retire"
+	Settle   StageStatisticsStage = "settle"
+	Transmit StageStatisticsStage = "transmit"
+	Validate StageStatisticsStage = "validate"
+)
+
+// Valid indicates whether the value is a known member of the StageStatisticsStage enum.
+func (e StageStatisticsStage) Valid() bool {
+	switch e {
+	case Confirm:
+		return true
+	case Pack:
+		return true
+	case Retire:
+		return true
+	case Settle:
+		return true
+	case Transmit:
+		return true
+	case Validate:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for State.
 const (
-	Cancelled  State = "cancelled"
-	Decided    State = "decided"
-	Failed     State = "failed"
-	Packed     State = "packed"
-	Retired    State = "retired"
-	Sent       State = "sent"
-	Settled    State = "settled"
-	Spotted    State = "spotted"
-	Superseded State = "superseded"
-	Validated  State = "validated"
-	Vanished   State = "vanished"
+	StateCancelled  State = "cancelled"
+	StateDecided    State = "decided"
+	StateFailed     State = "failed"
+	StatePacked     State = "packed"
+	StateRetired    State = "retired"
+	StateSent       State = "sent"
+	StateSettled    State = "settled"
+	StateSpotted    State = "spotted"
+	StateSuperseded State = "superseded"
+	StateValidated  State = "validated"
+	StateVanished   State = "vanished"
 )
 
 // Valid indicates whether the value is a known member of the State enum.
 func (e State) Valid() bool {
 	switch e {
-	case Cancelled:
+	case StateCancelled:
 		return true
-	case Decided:
+	case StateDecided:
 		return true
-	case Failed:
+	case StateFailed:
 		return true
-	case Packed:
+	case StatePacked:
 		return true
-	case Retired:
+	case StateRetired:
 		return true
-	case Sent:
+	case StateSent:
 		return true
-	case Settled:
+	case StateSettled:
 		return true
-	case Spotted:
+	case StateSpotted:
 		return true
-	case Superseded:
+	case StateSuperseded:
 		return true
-	case Validated:
+	case StateValidated:
 		return true
-	case Vanished:
+	case StateVanished:
 		return true
 	default:
 		return false
@@ -159,28 +301,85 @@ func (e State) Valid() bool {
 
 // Defines values for Verdict.
 const (
-	Accepted          Verdict = "accepted"
-	Duplicate         Verdict = "duplicate"
-	Invalid           Verdict = "invalid"
-	PartiallyAccepted Verdict = "partially_accepted"
-	Rejected          Verdict = "rejected"
-	Unresolved        Verdict = "unresolved"
+	VerdictAccepted          Verdict = "accepted"
+	VerdictDuplicate         Verdict = "duplicate"
+	VerdictInvalid           Verdict = "invalid"
+	VerdictPartiallyAccepted Verdict = "partially_accepted"
+	VerdictRejected          Verdict = "rejected"
+	VerdictUnresolved        Verdict = "unresolved"
 )
 
 // Valid indicates whether the value is a known member of the Verdict enum.
 func (e Verdict) Valid() bool {
 	switch e {
-	case Accepted:
+	case VerdictAccepted:
 		return true
-	case Duplicate:
+	case VerdictDuplicate:
 		return true
-	case Invalid:
+	case VerdictInvalid:
 		return true
-	case PartiallyAccepted:
+	case VerdictPartiallyAccepted:
 		return true
-	case Rejected:
+	case VerdictRejected:
 		return true
-	case Unresolved:
+	case VerdictUnresolved:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetReconciliationParamsGroup.
+const (
+	GetReconciliationParamsGroupDay   GetReconciliationParamsGroup = "day"
+	GetReconciliationParamsGroupFile  GetReconciliationParamsGroup = "file"
+	GetReconciliationParamsGroupMonth GetReconciliationParamsGroup = "month"
+)
+
+// Valid indicates whether the value is a known member of the GetReconciliationParamsGroup enum.
+func (e GetReconciliationParamsGroup) Valid() bool {
+	switch e {
+	case GetReconciliationParamsGroupDay:
+		return true
+	case GetReconciliationParamsGroupFile:
+		return true
+	case GetReconciliationParamsGroupMonth:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetReconciliationParamsFormat.
+const (
+	GetReconciliationParamsFormatCsv  GetReconciliationParamsFormat = "csv"
+	GetReconciliationParamsFormatJSON GetReconciliationParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the GetReconciliationParamsFormat enum.
+func (e GetReconciliationParamsFormat) Valid() bool {
+	switch e {
+	case GetReconciliationParamsFormatCsv:
+		return true
+	case GetReconciliationParamsFormatJSON:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetStatementParamsLang.
+const (
+	En GetStatementParamsLang = "en"
+	Zh GetStatementParamsLang = "zh"
+)
+
+// Valid indicates whether the value is a known member of the GetStatementParamsLang enum.
+func (e GetStatementParamsLang) Valid() bool {
+	switch e {
+	case En:
+		return true
+	case Zh:
 		return true
 	default:
 		return false
@@ -314,6 +513,43 @@ type ChannelList struct {
 // ChannelName Example: flu
 type ChannelName = string
 
+// Day A day of the program's time zone.
+//
+// Example: 2026-11-22
+type Day = string
+
+// DayStatistics defines model for DayStatistics.
+type DayStatistics struct {
+	Channel string `json:"channel"`
+
+	// CompressionRatio Bytes of the originals of those that were packed, divided by their packed bytes: 8 means an eighth. Null where none was packed.
+	CompressionRatio *float64 `json:"compression_ratio"`
+
+	// Date A day of the program's time zone.
+	//
+	// Example: 2026-11-22
+	Date Day `json:"date"`
+
+	// Files Uploads spotted on the day.
+	Files int64  `json:"files"`
+	Kind  string `json:"kind"`
+
+	// PackedBytes Bytes of those that were packed; as sent.
+	PackedBytes int64 `json:"packed_bytes"`
+
+	// Rows Data rows of those that were read.
+	Rows int64 `json:"rows"`
+
+	// SourceBytes Bytes of the originals.
+	SourceBytes int64 `json:"source_bytes"`
+
+	// Undecided Those that have none (yet); `files` is the sum of all verdicts and these.
+	Undecided int64 `json:"undecided"`
+
+	// Verdicts Those of them that have a verdict, by verdict; verdicts that none has are left out.
+	Verdicts map[string]int64 `json:"verdicts"`
+}
+
 // Directory The watched directory as of the last look.
 type Directory struct {
 	// FileSystem Empty while not known.
@@ -372,6 +608,64 @@ type Event struct {
 	Verdict  *Verdict `json:"verdict"`
 }
 
+// Expectation A kind of file that is expected by a deadline.
+type Expectation struct {
+	// ArrivedAt When the first verdict that counts came.
+	ArrivedAt *time.Time `json:"arrived_at"`
+
+	// Channel Example: flu
+	Channel string `json:"channel"`
+
+	// Date A day of the program's time zone.
+	//
+	// Example: 2026-11-22
+	Date Day `json:"date"`
+
+	// DueAt The deadline.
+	DueAt time.Time `json:"due_at"`
+
+	// Files Uploads that arrived for it.
+	Files int `json:"files"`
+
+	// Kind Example: hda
+	Kind string `json:"kind"`
+
+	// Note The holiday's name, as the holiday list has it.
+	Note *string `json:"note"`
+
+	// OnTime Whether it arrived by the deadline; null where it has not arrived.
+	OnTime *bool `json:"on_time"`
+
+	// State `due` the deadline is ahead · `late` it has passed and nothing has arrived · `arrived` · `not_expected` the day is a holiday, or lies before the calendar began to be kept.
+	State ExpectationState `json:"state"`
+
+	// StateText The same in Chinese and in English.
+	StateText Text `json:"state_text"`
+
+	// UnderWay Uploads for it that are not decided yet.
+	UnderWay int `json:"under_way"`
+
+	// UploadID The upload that arrived first, else the latest one for it that did not.
+	UploadID *string `json:"upload_id"`
+
+	// WindowFrom The deadline before; what is spotted after it counts for this one.
+	WindowFrom time.Time `json:"window_from"`
+}
+
+// ExpectationState `due` the deadline is ahead · `late` it has passed and nothing has arrived · `arrived` · `not_expected` the day is a holiday, or lies before the calendar began to be kept.
+type ExpectationState string
+
+// ExpectationList defines model for ExpectationList.
+type ExpectationList struct {
+	Items []Expectation `json:"items"`
+
+	// Next The `cursor` of the next page; null where this was the last.
+	Next *Next `json:"next"`
+
+	// TimeZone Example: Asia/Shanghai
+	TimeZone string `json:"time_zone"`
+}
+
 // Finding One remark of the checks. It never holds a cell's value.
 type Finding struct {
 	// Column Example: P7506
@@ -400,6 +694,27 @@ type FindingList struct {
 	// Next The `cursor` of the next page; null where this was the last.
 	Next *Next `json:"next"`
 }
+
+// Gap Rows that were exported and are not stored, and why.
+type Gap struct {
+	Files int64 `json:"files"`
+
+	// Reason `waiting` not sent yet · `waiting_for_verdict` sent · `invalid` held back by the checks · `rejected` by the server · `partially_accepted`
+	// the rows that the server did not store · `unresolved` no answer before the deadline · `failed` parked for an operator · `cancelled` by an operator ·
+	// `vanished` gone before it was read · `superseded` changed before it was read · `count_differs` accepted, but the server counted other than we did (rows may be negative).
+	Reason GapReason `json:"reason"`
+
+	// Rows 0 where the file was never read.
+	Rows int64 `json:"rows"`
+
+	// Text The same in Chinese and in English.
+	Text Text `json:"text"`
+}
+
+// GapReason `waiting` not sent yet · `waiting_for_verdict` sent · `invalid` held back by the checks · `rejected` by the server · `partially_accepted`
+// the rows that the server did not store · `unresolved` no answer before the deadline · `failed` parked for an operator · `cancelled` by an operator ·
+// `vanished` gone before it was read · `superseded` changed before it was read · `count_differs` accepted, but the server counted other than we did (rows may be negative).
+type GapReason string
 
 // Grades The server's count of records by the standard they meet.
 type Grades struct {
@@ -567,6 +882,106 @@ type Receipt struct {
 	Status string `json:"status"`
 }
 
+// ReconciledFile The file an item is about.
+type ReconciledFile struct {
+	// DecidedAt The time of the server's receipt.
+	DecidedAt         *time.Time                       `json:"decided_at"`
+	Digest            *string                          `json:"digest"`
+	Filename          string                           `json:"filename"`
+	NotCountedBecause *ReconciledFileNotCountedBecause `json:"not_counted_because"`
+
+	// ReplacedBy The next upload of the same name.
+	ReplacedBy *string    `json:"replaced_by"`
+	SentAt     *time.Time `json:"sent_at"`
+
+	// ServerID The receipt's number.
+	ServerID  *string   `json:"server_id"`
+	SpottedAt time.Time `json:"spotted_at"`
+
+	// State What has been done: `spotted` seen in the watched directory · `settled` complete · `validated` read and checked · `packed` compressed, ready to be
+	// sent · `sent` at the server, or perhaps · `decided` the verdict is there · `retired` the original is put away. Early ends: `failed` parked for an
+	// operator · `cancelled` by an operator · `vanished` gone before it was read · `superseded` changed before it was read; its new content is a new upload.
+	State    State    `json:"state"`
+	UploadID string   `json:"upload_id"`
+	Verdict  *Verdict `json:"verdict"`
+}
+
+// ReconciledFileNotCountedBecause defines model for ReconciledFile.NotCountedBecause.
+type ReconciledFileNotCountedBecause string
+
+// Reconciliation defines model for Reconciliation.
+type Reconciliation struct {
+	// From A day of the program's time zone.
+	//
+	// Example: 2026-11-22
+	From  Day                  `json:"from"`
+	Group ReconciliationGroup  `json:"group"`
+	Items []ReconciliationItem `json:"items"`
+
+	// Next The `cursor` of the next page; null where this was the last.
+	Next *Next `json:"next"`
+
+	// TimeZone Example: Asia/Shanghai
+	TimeZone string `json:"time_zone"`
+
+	// To A day of the program's time zone.
+	//
+	// Example: 2026-11-22
+	To Day `json:"to"`
+
+	// Total Of the whole span, also where only a page of it is shown.
+	Total ReconciliationTotal `json:"total"`
+}
+
+// ReconciliationGroup defines model for Reconciliation.Group.
+type ReconciliationGroup string
+
+// ReconciliationItem defines model for ReconciliationItem.
+type ReconciliationItem struct {
+	// Balanced There is no gap.
+	Balanced bool   `json:"balanced"`
+	Channel  string `json:"channel"`
+
+	// Day Null where grouped by month.
+	Day *Day `json:"day"`
+
+	// File Null unless grouped by file.
+	File *ReconciledFile `json:"file"`
+
+	// Files Files counted.
+	Files int64  `json:"files"`
+	Gaps  []Gap  `json:"gaps"`
+	Kind  string `json:"kind"`
+
+	// Month Example: 2026-11
+	Month string `json:"month"`
+
+	// NotCounted Files that are in none of the sums: followed by a later export of the same name (`replaced`), or of a content that another file delivered (`repeated`).
+	NotCounted int64 `json:"not_counted"`
+
+	// PackedBytes As sent.
+	PackedBytes int64 `json:"packed_bytes"`
+
+	// Rows Data rows, headers excluded.
+	Rows RowCounts `json:"rows"`
+
+	// SourceBytes Of the originals.
+	SourceBytes int64 `json:"source_bytes"`
+}
+
+// ReconciliationTotal Of the whole span, also where only a page of it is shown.
+type ReconciliationTotal struct {
+	Balanced    bool  `json:"balanced"`
+	Files       int64 `json:"files"`
+	Gaps        []Gap `json:"gaps"`
+	NotCounted  int64 `json:"not_counted"`
+	PackedBytes int64 `json:"packed_bytes"`
+
+	// Rows Data rows, headers excluded.
+	Rows        RowCounts `json:"rows"`
+	SourceBytes int64     `json:"source_bytes"`
+}
+
 // RestoreRequest defines model for RestoreRequest.
 type RestoreRequest struct {
 	// As `upload`: taken again as a new upload; `file`: put back as a file only.
@@ -575,6 +990,21 @@ type RestoreRequest struct {
 
 // RestoreRequestAs `upload`: taken again as a new upload; `file`: put back as a file only.
 type RestoreRequestAs string
+
+// RowCounts Data rows, headers excluded.
+type RowCounts struct {
+	// Checked Read by the checks.
+	Checked int64 `json:"checked"`
+
+	// Exported In the files as they were exported.
+	Exported int64 `json:"exported"`
+
+	// Sent In files that the server took.
+	Sent int64 `json:"sent"`
+
+	// Stored Stored by the server according to its receipts.
+	Stored int64 `json:"stored"`
+}
 
 // RuleCount How often a rule was broken in a column.
 type RuleCount struct {
@@ -587,13 +1017,72 @@ type RuleCount struct {
 	Severity Severity `json:"severity"`
 }
 
+// RuleStatistics defines model for RuleStatistics.
+type RuleStatistics struct {
+	// Count Findings kept one by one, of the latest 1000 uploads of the span that have any; of an upload at most 1000 are kept.
+	Count int64 `json:"count"`
+
+	// Files Uploads that have it.
+	Files int64 `json:"files"`
+
+	// Rule Example: COL-REQUIRED
+	Rule string `json:"rule"`
+
+	// Severity `fatal` the file cannot be read as what it claims to be · `error` a record breaks the standard · `warning` worth a look.
+	Severity Severity `json:"severity"`
+
+	// Text The same in Chinese and in English.
+	Text Text `json:"text"`
+}
+
 // Severity `fatal` the file cannot be read as what it claims to be · `error` a record breaks the standard · `warning` worth a look.
 type Severity string
+
+// StageStatistics How long a stage took, waiting for its turn, for a server or for a retry included; seconds between the events of the journal.
+type StageStatistics struct {
+	// Count Times the stage was passed, by the latest 5000 uploads of the span at most.
+	Count int64 `json:"count"`
+
+	// P50Seconds Half of them took no longer.
+	P50Seconds float64 `json:"p50_seconds"`
+
+	// P95Seconds Nineteen of twenty took no longer.
+	P95Seconds float64              `json:"p95_seconds"`
+	Stage      StageStatisticsStage `json:"stage"`
+}
+
+// StageStatisticsStage defines model for StageStatistics.Stage.
+type StageStatisticsStage string
 
 // State What has been done: `spotted` seen in the watched directory · `settled` complete · `validated` read and checked · `packed` compressed, ready to be
 // sent · `sent` at the server, or perhaps · `decided` the verdict is there · `retired` the original is put away. Early ends: `failed` parked for an
 // operator · `cancelled` by an operator · `vanished` gone before it was read · `superseded` changed before it was read; its new content is a new upload.
 type State string
+
+// Statistics defines model for Statistics.
+type Statistics struct {
+	// Days One item for each day, channel and kind that had a file; the earliest first.
+	Days []DayStatistics `json:"days"`
+
+	// Findings The rules broken most often, at most 20.
+	Findings []RuleStatistics `json:"findings"`
+
+	// From A day of the program's time zone.
+	//
+	// Example: 2026-11-22
+	From Day `json:"from"`
+
+	// Stages In the order of the way.
+	Stages []StageStatistics `json:"stages"`
+
+	// TimeZone Example: Asia/Shanghai
+	TimeZone string `json:"time_zone"`
+
+	// To A day of the program's time zone.
+	//
+	// Example: 2026-11-22
+	To Day `json:"to"`
+}
 
 // Status defines model for Status.
 type Status struct {
@@ -945,11 +1434,23 @@ type Verdict string
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// FromDay Example: 2026-11-01
+type FromDay = openapi_types.Date
+
 // Limit defines model for Limit.
 type Limit = int
 
 // NamedChannel defines model for NamedChannel.
 type NamedChannel = string
+
+// OfChannel Example: flu
+type OfChannel = ChannelName
+
+// OfKind Example: flu
+type OfKind = string
+
+// ToDay Example: 2026-11-30
+type ToDay = openapi_types.Date
 
 // UploadID defines model for UploadID.
 type UploadID = string
@@ -1015,6 +1516,81 @@ type StreamEventsParams struct {
 
 	// LastEventID Begin after this event; browsers send it when they connect again. Goes before `after`.
 	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
+}
+
+// ListExpectationsParams defines parameters for ListExpectations.
+type ListExpectationsParams struct {
+	// Channel Only this channel.
+	Channel *OfChannel `form:"channel,omitempty" json:"channel,omitempty"`
+
+	// Kind Only this kind of file.
+	Kind *OfKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// From The first day.
+	From *FromDay `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The last day, included; at most 400 days after the first.
+	To *ToDay `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// GetReconciliationParams defines parameters for GetReconciliation.
+type GetReconciliationParams struct {
+	// Channel Only this channel.
+	Channel *OfChannel `form:"channel,omitempty" json:"channel,omitempty"`
+
+	// Kind Only this kind of file.
+	Kind *OfKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// From The first day.
+	From *FromDay `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The last day, included; at most 400 days after the first.
+	To *ToDay `form:"to,omitempty" json:"to,omitempty"`
+
+	// Group What an item stands for.
+	Group *GetReconciliationParamsGroup `form:"group,omitempty" json:"group,omitempty"`
+
+	// Format The form of the answer; goes before `Accept`.
+	Format *GetReconciliationParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Limit At most so many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next` of the page before. It belongs to the same filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetReconciliationParamsGroup defines parameters for GetReconciliation.
+type GetReconciliationParamsGroup string
+
+// GetReconciliationParamsFormat defines parameters for GetReconciliation.
+type GetReconciliationParamsFormat string
+
+// GetStatementParams defines parameters for GetStatement.
+type GetStatementParams struct {
+	// Month The month; without it, the last one that is over.
+	Month *string `form:"month,omitempty" json:"month,omitempty"`
+
+	// Channel Only this channel.
+	Channel *OfChannel `form:"channel,omitempty" json:"channel,omitempty"`
+
+	// Lang The language.
+	Lang *GetStatementParamsLang `form:"lang,omitempty" json:"lang,omitempty"`
+}
+
+// GetStatementParamsLang defines parameters for GetStatement.
+type GetStatementParamsLang string
+
+// GetStatisticsParams defines parameters for GetStatistics.
+type GetStatisticsParams struct {
+	// Channel Only this channel.
+	Channel *OfChannel `form:"channel,omitempty" json:"channel,omitempty"`
+
+	// From The first day.
+	From *FromDay `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The last day, included; at most 400 days after the first.
+	To *ToDay `form:"to,omitempty" json:"to,omitempty"`
 }
 
 // ListUploadsParams defines parameters for ListUploads.
@@ -1206,6 +1782,19 @@ type ClientInterface interface {
 	// Corresponds with GET /events (the `StreamEvents` operationId).
 	StreamEvents(ctx context.Context, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListExpectations Which files are due, late, here
+	//
+	// The calendar of `HQMS_EXPECT` and `FLU_EXPECT`: one item for each kind and deadline whose day lies in the span asked for,
+	// the earliest first. Days are days of the program's time zone (`TZ`). Without `from` and `to`, from 31 days ago to 7 days
+	// ahead. Empty where nothing is configured.
+	//
+	// An upload counts for the period it was spotted in: after the deadline before, up to this one. Where nothing came for a
+	// period, what is spotted in the first half of the period after it counts for the missed one. Arrived means accepted, partially accepted or
+	// duplicate: at the server, not only sent.
+	//
+	// Corresponds with GET /expectations (the `ListExpectations` operationId).
+	ListExpectations(ctx context.Context, params *ListExpectationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetHealthz Liveness, with readiness in the body
 	//
 	// The status code is that of `/livez`, so that a container's health check never restarts a program that only waits for its disk; `ready` and `reasons` tell the rest.
@@ -1226,6 +1815,34 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /readyz (the `GetReadyz` operationId).
 	GetReadyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetReconciliation Rows exported, checked, sent and stored
+	//
+	// Whether every row that was exported is stored at the server, and if not, where the others are. In every item and in the total,
+	// `rows.exported` = `rows.stored` + the rows of all `gaps`; it balances where `gaps` is empty. The span is of the days on which the files were
+	// spotted, in the program's time zone; without `from` and `to`, the last 31 days.
+	//
+	// Grouped by file, day or month. By day and month each kind has its own item. CSV, by `Accept: text/csv` or
+	// `format=csv`, is the whole list at once, in UTF-8 with a byte order mark so that Excel opens it; a cell that a spreadsheet
+	// would take for a formula begins with an apostrophe.
+	//
+	// Corresponds with GET /reconciliation (the `GetReconciliation` operationId).
+	GetReconciliation(ctx context.Context, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStatement A month's statement, to be printed and signed
+	//
+	// A page of HTML for A4 paper, every file with its digest and receipt, totals by kind, the gaps, the expected files that did not come, and lines to sign on. It loads nothing and runs nothing.
+	//
+	// Corresponds with GET /reconciliation/statement (the `GetStatement` operationId).
+	GetStatement(ctx context.Context, params *GetStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStatistics Figures for charts
+	//
+	// Days are days of the program's time zone (`TZ`) on which files were spotted; without `from` and `to`, the last 31 days. All figures come from the
+	// journal, so that they end where `JOURNAL_RETENTION` ends.
+	//
+	// Corresponds with GET /statistics (the `GetStatistics` operationId).
+	GetStatistics(ctx context.Context, params *GetStatisticsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetStatus The program and its channels at a glance
 	//
@@ -1422,6 +2039,29 @@ func (c *Client) StreamEvents(ctx context.Context, params *StreamEventsParams, r
 	return c.Client.Do(req)
 }
 
+// ListExpectations Which files are due, late, here
+//
+// The calendar of `HQMS_EXPECT` and `FLU_EXPECT`: one item for each kind and deadline whose day lies in the span asked for,
+// the earliest first. Days are days of the program's time zone (`TZ`). Without `from` and `to`, from 31 days ago to 7 days
+// ahead. Empty where nothing is configured.
+//
+// An upload counts for the period it was spotted in: after the deadline before, up to this one. Where nothing came for a
+// period, what is spotted in the first half of the period after it counts for the missed one. Arrived means accepted, partially accepted or
+// duplicate: at the server, not only sent.
+//
+// Corresponds with GET /expectations (the `ListExpectations` operationId).
+func (c *Client) ListExpectations(ctx context.Context, params *ListExpectationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListExpectationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetHealthz Liveness, with readiness in the body
 //
 // The status code is that of `/livez`, so that a container's health check never restarts a program that only waits for its disk; `ready` and `reasons` tell the rest.
@@ -1463,6 +2103,64 @@ func (c *Client) GetLivez(ctx context.Context, reqEditors ...RequestEditorFn) (*
 // Corresponds with GET /readyz (the `GetReadyz` operationId).
 func (c *Client) GetReadyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetReadyzRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetReconciliation Rows exported, checked, sent and stored
+//
+// Whether every row that was exported is stored at the server, and if not, where the others are. In every item and in the total,
+// `rows.exported` = `rows.stored` + the rows of all `gaps`; it balances where `gaps` is empty. The span is of the days on which the files were
+// spotted, in the program's time zone; without `from` and `to`, the last 31 days.
+//
+// Grouped by file, day or month. By day and month each kind has its own item. CSV, by `Accept: text/csv` or
+// `format=csv`, is the whole list at once, in UTF-8 with a byte order mark so that Excel opens it; a cell that a spreadsheet
+// would take for a formula begins with an apostrophe.
+//
+// Corresponds with GET /reconciliation (the `GetReconciliation` operationId).
+func (c *Client) GetReconciliation(ctx context.Context, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReconciliationRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStatement A month's statement, to be printed and signed
+//
+// A page of HTML for A4 paper, every file with its digest and receipt, totals by kind, the gaps, the expected files that did not come, and lines to sign on. It loads nothing and runs nothing.
+//
+// Corresponds with GET /reconciliation/statement (the `GetStatement` operationId).
+func (c *Client) GetStatement(ctx context.Context, params *GetStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStatementRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStatistics Figures for charts
+//
+// Days are days of the program's time zone (`TZ`) on which files were spotted; without `from` and `to`, the last 31 days. All figures come from the
+// journal, so that they end where `JOURNAL_RETENTION` ends.
+//
+// Corresponds with GET /statistics (the `GetStatistics` operationId).
+func (c *Client) GetStatistics(ctx context.Context, params *GetStatisticsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStatisticsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1923,6 +2621,96 @@ func NewStreamEventsRequest(server string, params *StreamEventsParams) (*http.Re
 	return req, nil
 }
 
+// NewListExpectationsRequest constructs an http.Request for the ListExpectations method
+func NewListExpectationsRequest(server string, params *ListExpectationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/expectations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Channel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "channel", *params.Channel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetHealthzRequest constructs an http.Request for the GetHealthz method
 func NewGetHealthzRequest(server string) (*http.Request, error) {
 	var err error
@@ -1994,6 +2782,300 @@ func NewGetReadyzRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetReconciliationRequest constructs an http.Request for the GetReconciliation method
+func NewGetReconciliationRequest(server string, params *GetReconciliationParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reconciliation")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Channel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "channel", *params.Channel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Group != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "group", *params.Group, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetStatementRequest constructs an http.Request for the GetStatement method
+func NewGetStatementRequest(server string, params *GetStatementParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reconciliation/statement")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Month != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "month", *params.Month, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Channel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "channel", *params.Channel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Lang != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "lang", *params.Lang, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetStatisticsRequest constructs an http.Request for the GetStatistics method
+func NewGetStatisticsRequest(server string, params *GetStatisticsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/statistics")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Channel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "channel", *params.Channel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -2654,6 +3736,21 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /events (the `StreamEvents` operationId).
 	StreamEventsWithResponse(ctx context.Context, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*StreamEventsResponse, error)
 
+	// ListExpectationsWithResponse Which files are due, late, here
+	//
+	// The calendar of `HQMS_EXPECT` and `FLU_EXPECT`: one item for each kind and deadline whose day lies in the span asked for,
+	// the earliest first. Days are days of the program's time zone (`TZ`). Without `from` and `to`, from 31 days ago to 7 days
+	// ahead. Empty where nothing is configured.
+	//
+	// An upload counts for the period it was spotted in: after the deadline before, up to this one. Where nothing came for a
+	// period, what is spotted in the first half of the period after it counts for the missed one. Arrived means accepted, partially accepted or
+	// duplicate: at the server, not only sent.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /expectations (the `ListExpectations` operationId).
+	ListExpectationsWithResponse(ctx context.Context, params *ListExpectationsParams, reqEditors ...RequestEditorFn) (*ListExpectationsResponse, error)
+
 	// GetHealthzWithResponse Liveness, with readiness in the body
 	//
 	// The status code is that of `/livez`, so that a container's health check never restarts a program that only waits for its disk; `ready` and `reasons` tell the rest.
@@ -2680,6 +3777,40 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /readyz (the `GetReadyz` operationId).
 	GetReadyzWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReadyzResponse, error)
+
+	// GetReconciliationWithResponse Rows exported, checked, sent and stored
+	//
+	// Whether every row that was exported is stored at the server, and if not, where the others are. In every item and in the total,
+	// `rows.exported` = `rows.stored` + the rows of all `gaps`; it balances where `gaps` is empty. The span is of the days on which the files were
+	// spotted, in the program's time zone; without `from` and `to`, the last 31 days.
+	//
+	// Grouped by file, day or month. By day and month each kind has its own item. CSV, by `Accept: text/csv` or
+	// `format=csv`, is the whole list at once, in UTF-8 with a byte order mark so that Excel opens it; a cell that a spreadsheet
+	// would take for a formula begins with an apostrophe.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /reconciliation (the `GetReconciliation` operationId).
+	GetReconciliationWithResponse(ctx context.Context, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error)
+
+	// GetStatementWithResponse A month's statement, to be printed and signed
+	//
+	// A page of HTML for A4 paper, every file with its digest and receipt, totals by kind, the gaps, the expected files that did not come, and lines to sign on. It loads nothing and runs nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /reconciliation/statement (the `GetStatement` operationId).
+	GetStatementWithResponse(ctx context.Context, params *GetStatementParams, reqEditors ...RequestEditorFn) (*GetStatementResponse, error)
+
+	// GetStatisticsWithResponse Figures for charts
+	//
+	// Days are days of the program's time zone (`TZ`) on which files were spotted; without `from` and `to`, the last 31 days. All figures come from the
+	// journal, so that they end where `JOURNAL_RETENTION` ends.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /statistics (the `GetStatistics` operationId).
+	GetStatisticsWithResponse(ctx context.Context, params *GetStatisticsParams, reqEditors ...RequestEditorFn) (*GetStatisticsResponse, error)
 
 	// GetStatusWithResponse The program and its channels at a glance
 	//
@@ -3402,6 +4533,117 @@ func (r StreamEventsResponse) ContentType() string {
 	return ""
 }
 
+// ListExpectationsResponse401Headers the declared response headers of an HTTP 401 response for ListExpectations
+type ListExpectationsResponse401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListExpectationsResponse429Headers the declared response headers of an HTTP 429 response for ListExpectations
+type ListExpectationsResponse429Headers struct {
+	RetryAfter *int
+}
+
+type ListExpectationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExpectationList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListExpectationsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListExpectationsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListExpectationsResponse) GetJSON200() *ExpectationList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListExpectationsResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListExpectationsResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListExpectationsResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ListExpectationsResponse) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ListExpectationsResponse) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListExpectationsResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListExpectationsResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListExpectationsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListExpectationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListExpectationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListExpectationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListExpectationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetHealthzResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3540,6 +4782,332 @@ func (r GetReadyzResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetReadyzResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetReconciliationResponse401Headers the declared response headers of an HTTP 401 response for GetReconciliation
+type GetReconciliationResponse401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetReconciliationResponse429Headers the declared response headers of an HTTP 429 response for GetReconciliation
+type GetReconciliationResponse429Headers struct {
+	RetryAfter *int
+}
+
+type GetReconciliationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Reconciliation
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetReconciliationResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetReconciliationResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReconciliationResponse) GetJSON200() *Reconciliation {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReconciliationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReconciliationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReconciliationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReconciliationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetStatementResponse401Headers the declared response headers of an HTTP 401 response for GetStatement
+type GetStatementResponse401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetStatementResponse429Headers the declared response headers of an HTTP 429 response for GetStatement
+type GetStatementResponse429Headers struct {
+	RetryAfter *int
+}
+
+type GetStatementResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetStatementResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetStatementResponse429Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetStatementResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetStatementResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetStatementResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r GetStatementResponse) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r GetStatementResponse) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetStatementResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetStatementResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetStatementResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStatementResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStatementResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStatementResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStatementResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetStatisticsResponse401Headers the declared response headers of an HTTP 401 response for GetStatistics
+type GetStatisticsResponse401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetStatisticsResponse429Headers the declared response headers of an HTTP 429 response for GetStatistics
+type GetStatisticsResponse429Headers struct {
+	RetryAfter *int
+}
+
+type GetStatisticsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Statistics
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetStatisticsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetStatisticsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStatisticsResponse) GetJSON200() *Statistics {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetStatisticsResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetStatisticsResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetStatisticsResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r GetStatisticsResponse) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r GetStatisticsResponse) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetStatisticsResponse) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetStatisticsResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetStatisticsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStatisticsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStatisticsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStatisticsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStatisticsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4713,6 +6281,27 @@ func (c *ClientWithResponses) StreamEventsWithResponse(ctx context.Context, para
 	return ParseStreamEventsResponse(rsp)
 }
 
+// ListExpectationsWithResponse Which files are due, late, here
+//
+// The calendar of `HQMS_EXPECT` and `FLU_EXPECT`: one item for each kind and deadline whose day lies in the span asked for,
+// the earliest first. Days are days of the program's time zone (`TZ`). Without `from` and `to`, from 31 days ago to 7 days
+// ahead. Empty where nothing is configured.
+//
+// An upload counts for the period it was spotted in: after the deadline before, up to this one. Where nothing came for a
+// period, what is spotted in the first half of the period after it counts for the missed one. Arrived means accepted, partially accepted or
+// duplicate: at the server, not only sent.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /expectations (the `ListExpectations` operationId).
+func (c *ClientWithResponses) ListExpectationsWithResponse(ctx context.Context, params *ListExpectationsParams, reqEditors ...RequestEditorFn) (*ListExpectationsResponse, error) {
+	rsp, err := c.ListExpectations(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListExpectationsResponse(rsp)
+}
+
 // GetHealthzWithResponse Liveness, with readiness in the body
 //
 // The status code is that of `/livez`, so that a container's health check never restarts a program that only waits for its disk; `ready` and `reasons` tell the rest.
@@ -4756,6 +6345,58 @@ func (c *ClientWithResponses) GetReadyzWithResponse(ctx context.Context, reqEdit
 		return nil, err
 	}
 	return ParseGetReadyzResponse(rsp)
+}
+
+// GetReconciliationWithResponse Rows exported, checked, sent and stored
+//
+// Whether every row that was exported is stored at the server, and if not, where the others are. In every item and in the total,
+// `rows.exported` = `rows.stored` + the rows of all `gaps`; it balances where `gaps` is empty. The span is of the days on which the files were
+// spotted, in the program's time zone; without `from` and `to`, the last 31 days.
+//
+// Grouped by file, day or month. By day and month each kind has its own item. CSV, by `Accept: text/csv` or
+// `format=csv`, is the whole list at once, in UTF-8 with a byte order mark so that Excel opens it; a cell that a spreadsheet
+// would take for a formula begins with an apostrophe.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /reconciliation (the `GetReconciliation` operationId).
+func (c *ClientWithResponses) GetReconciliationWithResponse(ctx context.Context, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error) {
+	rsp, err := c.GetReconciliation(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReconciliationResponse(rsp)
+}
+
+// GetStatementWithResponse A month's statement, to be printed and signed
+//
+// A page of HTML for A4 paper, every file with its digest and receipt, totals by kind, the gaps, the expected files that did not come, and lines to sign on. It loads nothing and runs nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /reconciliation/statement (the `GetStatement` operationId).
+func (c *ClientWithResponses) GetStatementWithResponse(ctx context.Context, params *GetStatementParams, reqEditors ...RequestEditorFn) (*GetStatementResponse, error) {
+	rsp, err := c.GetStatement(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStatementResponse(rsp)
+}
+
+// GetStatisticsWithResponse Figures for charts
+//
+// Days are days of the program's time zone (`TZ`) on which files were spotted; without `from` and `to`, the last 31 days. All figures come from the
+// journal, so that they end where `JOURNAL_RETENTION` ends.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /statistics (the `GetStatistics` operationId).
+func (c *ClientWithResponses) GetStatisticsWithResponse(ctx context.Context, params *GetStatisticsParams, reqEditors ...RequestEditorFn) (*GetStatisticsResponse, error) {
+	rsp, err := c.GetStatistics(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStatisticsResponse(rsp)
 }
 
 // GetStatusWithResponse The program and its channels at a glance
@@ -5502,6 +7143,111 @@ func ParseStreamEventsResponse(rsp *http.Response) (*StreamEventsResponse, error
 	return response, nil
 }
 
+// ParseListExpectationsResponse parses an HTTP response from a ListExpectationsWithResponse call
+func ParseListExpectationsResponse(rsp *http.Response) (*ListExpectationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListExpectationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExpectationList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListExpectationsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListExpectationsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetHealthzResponse parses an HTTP response from a GetHealthzWithResponse call
 func ParseGetHealthzResponse(rsp *http.Response) (*GetHealthzResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5596,6 +7342,317 @@ func ParseGetReadyzResponse(rsp *http.Response) (*GetReadyzResponse, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseGetReconciliationResponse parses an HTTP response from a GetReconciliationWithResponse call
+func ParseGetReconciliationResponse(rsp *http.Response) (*GetReconciliationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReconciliationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Reconciliation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetReconciliationResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetReconciliationResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetStatementResponse parses an HTTP response from a GetStatementWithResponse call
+func ParseGetStatementResponse(rsp *http.Response) (*GetStatementResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStatementResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetStatementResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetStatementResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetStatisticsResponse parses an HTTP response from a GetStatisticsWithResponse call
+func ParseGetStatisticsResponse(rsp *http.Response) (*GetStatisticsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStatisticsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Statistics
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetStatisticsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetStatisticsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	}
 
 	return response, nil
@@ -6649,6 +8706,9 @@ type ServerInterface interface {
 	// StreamEvents What happens, as it happens
 	// (GET /events)
 	StreamEvents(ctx echo.Context, params StreamEventsParams) error
+	// ListExpectations Which files are due, late, here
+	// (GET /expectations)
+	ListExpectations(ctx echo.Context, params ListExpectationsParams) error
 	// GetHealthz Liveness, with readiness in the body
 	// (GET /healthz)
 	GetHealthz(ctx echo.Context) error
@@ -6658,6 +8718,15 @@ type ServerInterface interface {
 	// GetReadyz Can we take files?
 	// (GET /readyz)
 	GetReadyz(ctx echo.Context) error
+	// GetReconciliation Rows exported, checked, sent and stored
+	// (GET /reconciliation)
+	GetReconciliation(ctx echo.Context, params GetReconciliationParams) error
+	// GetStatement A month's statement, to be printed and signed
+	// (GET /reconciliation/statement)
+	GetStatement(ctx echo.Context, params GetStatementParams) error
+	// GetStatistics Figures for charts
+	// (GET /statistics)
+	GetStatistics(ctx echo.Context, params GetStatisticsParams) error
 	// GetStatus The program and its channels at a glance
 	// (GET /status)
 	GetStatus(ctx echo.Context) error
@@ -6807,6 +8876,45 @@ func (w *ServerInterfaceWrapper) StreamEvents(ctx echo.Context) error {
 	return err
 }
 
+// ListExpectations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListExpectations(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListExpectationsParams
+	// ------------- Optional query parameter "channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channel", ctx.QueryParams(), &params.Channel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListExpectations(ctx, params)
+	return err
+}
+
 // GetHealthz converts echo context to params.
 func (w *ServerInterfaceWrapper) GetHealthz(ctx echo.Context) error {
 	var err error
@@ -6831,6 +8939,137 @@ func (w *ServerInterfaceWrapper) GetReadyz(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetReadyz(ctx)
+	return err
+}
+
+// GetReconciliation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReconciliation(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetReconciliationParams
+	// ------------- Optional query parameter "channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channel", ctx.QueryParams(), &params.Channel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "group" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "group", ctx.QueryParams(), &params.Group, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReconciliation(ctx, params)
+	return err
+}
+
+// GetStatement converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStatement(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetStatementParams
+	// ------------- Optional query parameter "month" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "month", ctx.QueryParams(), &params.Month, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter month: %s", err))
+	}
+
+	// ------------- Optional query parameter "channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channel", ctx.QueryParams(), &params.Channel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "lang" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lang", ctx.QueryParams(), &params.Lang, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lang: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStatement(ctx, params)
+	return err
+}
+
+// GetStatistics converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStatistics(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetStatisticsParams
+	// ------------- Optional query parameter "channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channel", ctx.QueryParams(), &params.Channel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStatistics(ctx, params)
 	return err
 }
 
@@ -7132,6 +9371,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/uploads/:id/retry", wrapper.RetryUpload, options.OperationMiddlewares["retryUpload"]...)
 	router.POST(options.BaseURL+"/uploads/:id/cancel", wrapper.CancelUpload, options.OperationMiddlewares["cancelUpload"]...)
 	router.POST(options.BaseURL+"/uploads/:id/restore", wrapper.RestoreUpload, options.OperationMiddlewares["restoreUpload"]...)
+	router.GET(options.BaseURL+"/expectations", wrapper.ListExpectations, options.OperationMiddlewares["listExpectations"]...)
+	router.GET(options.BaseURL+"/reconciliation", wrapper.GetReconciliation, options.OperationMiddlewares["getReconciliation"]...)
+	router.GET(options.BaseURL+"/reconciliation/statement", wrapper.GetStatement, options.OperationMiddlewares["getStatement"]...)
+	router.GET(options.BaseURL+"/statistics", wrapper.GetStatistics, options.OperationMiddlewares["getStatistics"]...)
 	router.GET(options.BaseURL+"/channels", wrapper.ListChannels, options.OperationMiddlewares["listChannels"]...)
 	router.POST(options.BaseURL+"/channels/:name/test", wrapper.TestChannel, options.OperationMiddlewares["testChannel"]...)
 	router.POST(options.BaseURL+"/channels/:name/pause", wrapper.PauseChannel, options.OperationMiddlewares["pauseChannel"]...)
@@ -8084,6 +10327,162 @@ func (response StreamEvents503ApplicationProblemPlusJSONResponse) VisitStreamEve
 	return err
 }
 
+type ListExpectationsRequestObject struct {
+	Params ListExpectationsParams
+}
+
+type ListExpectationsResponseObject interface {
+	VisitListExpectationsResponse(w http.ResponseWriter) error
+}
+
+type ListExpectations200JSONResponse ExpectationList
+
+func (response ListExpectations200JSONResponse) VisitListExpectationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExpectations400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListExpectations400ApplicationProblemPlusJSONResponse) VisitListExpectationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExpectations401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListExpectations401ApplicationProblemPlusJSONResponse) VisitListExpectationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExpectations403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListExpectations403ApplicationProblemPlusJSONResponse) VisitListExpectationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExpectations408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ListExpectations408ApplicationProblemPlusJSONResponse) VisitListExpectationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExpectations413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ListExpectations413ApplicationProblemPlusJSONResponse) VisitListExpectationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExpectations429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListExpectations429ApplicationProblemPlusJSONResponse) VisitListExpectationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExpectations500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListExpectations500ApplicationProblemPlusJSONResponse) VisitListExpectationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExpectations503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListExpectations503ApplicationProblemPlusJSONResponse) VisitListExpectationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetHealthzRequestObject struct {
 }
 
@@ -8184,6 +10583,500 @@ type GetReadyz503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetReadyz503ApplicationProblemPlusJSONResponse) VisitGetReadyzResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliationRequestObject struct {
+	Params GetReconciliationParams
+}
+
+type GetReconciliationResponseObject interface {
+	VisitGetReconciliationResponse(w http.ResponseWriter) error
+}
+
+type GetReconciliation200JSONResponse Reconciliation
+
+func (response GetReconciliation200JSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliation200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetReconciliation200TextCsvResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetReconciliation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetReconciliation400ApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetReconciliation401ApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetReconciliation403ApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliation408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response GetReconciliation408ApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliation413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetReconciliation413ApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetReconciliation429ApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliation500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetReconciliation500ApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliation503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetReconciliation503ApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatementRequestObject struct {
+	Params GetStatementParams
+}
+
+type GetStatementResponseObject interface {
+	VisitGetStatementResponse(w http.ResponseWriter) error
+}
+
+type GetStatement200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetStatement200TextHTMLResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetStatement400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatement400ApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatement401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatement401ApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatement403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatement403ApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatement408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatement408ApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatement413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatement413ApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatement429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatement429ApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatement500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatement500ApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatement503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatement503ApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatisticsRequestObject struct {
+	Params GetStatisticsParams
+}
+
+type GetStatisticsResponseObject interface {
+	VisitGetStatisticsResponse(w http.ResponseWriter) error
+}
+
+type GetStatistics200JSONResponse Statistics
+
+func (response GetStatistics200JSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatistics400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatistics400ApplicationProblemPlusJSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatistics401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatistics401ApplicationProblemPlusJSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatistics403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatistics403ApplicationProblemPlusJSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatistics408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatistics408ApplicationProblemPlusJSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatistics413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatistics413ApplicationProblemPlusJSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatistics429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatistics429ApplicationProblemPlusJSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatistics500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatistics500ApplicationProblemPlusJSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatistics503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatistics503ApplicationProblemPlusJSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -9837,6 +12730,9 @@ type StrictServerInterface interface {
 	// StreamEvents What happens, as it happens
 	// (GET /events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
+	// ListExpectations Which files are due, late, here
+	// (GET /expectations)
+	ListExpectations(ctx context.Context, request ListExpectationsRequestObject) (ListExpectationsResponseObject, error)
 	// GetHealthz Liveness, with readiness in the body
 	// (GET /healthz)
 	GetHealthz(ctx context.Context, request GetHealthzRequestObject) (GetHealthzResponseObject, error)
@@ -9846,6 +12742,15 @@ type StrictServerInterface interface {
 	// GetReadyz Can we take files?
 	// (GET /readyz)
 	GetReadyz(ctx context.Context, request GetReadyzRequestObject) (GetReadyzResponseObject, error)
+	// GetReconciliation Rows exported, checked, sent and stored
+	// (GET /reconciliation)
+	GetReconciliation(ctx context.Context, request GetReconciliationRequestObject) (GetReconciliationResponseObject, error)
+	// GetStatement A month's statement, to be printed and signed
+	// (GET /reconciliation/statement)
+	GetStatement(ctx context.Context, request GetStatementRequestObject) (GetStatementResponseObject, error)
+	// GetStatistics Figures for charts
+	// (GET /statistics)
+	GetStatistics(ctx context.Context, request GetStatisticsRequestObject) (GetStatisticsResponseObject, error)
 	// GetStatus The program and its channels at a glance
 	// (GET /status)
 	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
@@ -10033,6 +12938,31 @@ func (sh *strictHandler) StreamEvents(ctx echo.Context, params StreamEventsParam
 	return nil
 }
 
+// ListExpectations operation middleware
+func (sh *strictHandler) ListExpectations(ctx echo.Context, params ListExpectationsParams) error {
+	var request ListExpectationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExpectations(ctx.Request().Context(), request.(ListExpectationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExpectations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListExpectationsResponseObject); ok {
+		return validResponse.VisitListExpectationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetHealthz operation middleware
 func (sh *strictHandler) GetHealthz(ctx echo.Context) error {
 	var request GetHealthzRequestObject
@@ -10096,6 +13026,81 @@ func (sh *strictHandler) GetReadyz(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetReadyzResponseObject); ok {
 		return validResponse.VisitGetReadyzResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReconciliation operation middleware
+func (sh *strictHandler) GetReconciliation(ctx echo.Context, params GetReconciliationParams) error {
+	var request GetReconciliationRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReconciliation(ctx.Request().Context(), request.(GetReconciliationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReconciliation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReconciliationResponseObject); ok {
+		return validResponse.VisitGetReconciliationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStatement operation middleware
+func (sh *strictHandler) GetStatement(ctx echo.Context, params GetStatementParams) error {
+	var request GetStatementRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStatement(ctx.Request().Context(), request.(GetStatementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStatement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStatementResponseObject); ok {
+		return validResponse.VisitGetStatementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStatistics operation middleware
+func (sh *strictHandler) GetStatistics(ctx echo.Context, params GetStatisticsParams) error {
+	var request GetStatisticsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStatistics(ctx.Request().Context(), request.(GetStatisticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStatistics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStatisticsResponseObject); ok {
+		return validResponse.VisitGetStatisticsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

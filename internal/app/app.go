@@ -248,7 +248,7 @@ func (a *App) faulted(stage string, u upload.Upload, f *upload.Fault) {
 func (a *App) buildServer(ctx context.Context) error {
 	o := httpapi.Options{
 		Version: Version, StartedAt: a.health.started,
-		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Rebuilt: a.rebuiltAt, Pace: a.pace,
+		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Reports: a.journal, Rebuilt: a.rebuiltAt, Pace: a.pace,
 		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Wrap: a.telemetry.Handler, Logger: a.log,
 	}
 	if a.cfg.TLSCertFile != "" {

@@ -49,6 +49,8 @@ type record struct {
 	events   []upload.Event
 	findings []upload.Finding // of every upload
 	filter   journal.Filter   // of the last List
+	accounts []journal.Account
+	asked    string // of the last report
 	fail     error
 	waiting  []chan struct{}
 	pages    int // times EventsAfter was called
@@ -328,6 +330,7 @@ func (w *world) server(t testing.TB, change func(*Options)) *Server {
 	t.Helper()
 	o := Options{
 		Version: "1.2.3", StartedAt: start, Journal: w, Feed: w, Operator: w, Trigger: w, Channels: channels{w}, Health: w, Progress: w, Tokens: w, Preview: w,
+		Reports: w, Calendar: w, Zone: time.FixedZone("", 8*3600),
 		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = rw.Write([]byte("hqms_up 1\n"))

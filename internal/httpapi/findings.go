@@ -115,16 +115,30 @@ func firstRune(s string) string {
 	return s
 }
 
-// acceptCSV lets Accept choose the form of the findings where the query does not.
+// acceptCSV lets Accept choose the form of what there is as CSV, where the query
+// does not.
 func acceptCSV(next api.StrictHandlerFunc, _ string) api.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
-		r, ok := request.(api.ListFindingsRequestObject)
-		if ok && r.Params.Format == nil && prefersCSV(c.Request().Header.Get(echo.HeaderAccept)) {
-			r.Params.Format = orNil(api.ListFindingsParamsFormatCsv)
-			request = r
+		if prefersCSV(c.Request().Header.Get(echo.HeaderAccept)) {
+			switch r := request.(type) {
+			case api.ListFindingsRequestObject:
+				r.Params.Format = orElse(r.Params.Format, api.ListFindingsParamsFormatCsv)
+				request = r
+			case api.GetReconciliationRequestObject:
+				r.Params.Format = orElse(r.Params.Format, api.GetReconciliationParamsFormatCsv)
+				request = r
+			}
 		}
 		return next(c, request)
 	}
+}
+
+// orElse is p, or a pointer to otherwise where there is none.
+func orElse[T any](p *T, otherwise T) *T {
+	if p == nil {
+		return &otherwise
+	}
+	return p
 }
 
 // prefersCSV reports whether an Accept header names CSV, and JSON no earlier.

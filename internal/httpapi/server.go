@@ -31,6 +31,11 @@ type Options struct {
 	Metrics  http.Handler // nil: /metrics answers 404
 	Tokens   Tokens
 	Preview  Preview
+	Reports  Reports
+	// Calendar knows which files are expected; nil: none are.
+	Calendar Calendar
+	// Zone is whose days reports go by; nil: the program's.
+	Zone *time.Location
 	// Rebuilt is when the journal was last made anew, and what the damaged one is
 	// called now; the zero time: never. nil: nobody knows.
 	Rebuilt func(ctx context.Context) (at time.Time, damaged string)
@@ -74,6 +79,9 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Zone == nil {
+		o.Zone = time.Local
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -93,7 +101,7 @@ type Server struct {
 // cannot be used.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	if o.Journal == nil || o.Feed == nil || o.Operator == nil || o.Trigger == nil || o.Channels == nil || o.Health == nil || o.Tokens == nil || o.Preview == nil {
+	if o.Journal == nil || o.Feed == nil || o.Operator == nil || o.Trigger == nil || o.Channels == nil || o.Health == nil || o.Tokens == nil || o.Preview == nil || o.Reports == nil {
 		return nil, errors.New("httpapi: an interface is missing in Options")
 	}
 	s := &Server{options: o, streams: &streams{
