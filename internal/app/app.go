@@ -41,12 +41,14 @@ type Seams struct {
 	Journal func(op string) error                  // before each operation of the journal
 	Files   func(op durable.Op, name string) error // before each operation on a file
 	Lease   time.Duration                          // of an upload that is worked on; 0: 30 s
+	Now     func() time.Time                       // the wall clock, with a monotonic reading; nil: time.Now
 }
 
 // App is the running program. Make it with New, run it with Run.
 type App struct {
 	cfg       *config.Config
 	seams     Seams
+	now       func() time.Time
 	life      lifecycle
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
@@ -74,8 +76,14 @@ type App struct {
 // New sets everything up and starts nothing. When it fails, what was set up is
 // taken down again.
 func New(ctx context.Context, cfg *config.Config, stdout io.Writer, seams Seams) (*App, error) {
-	a := &App{cfg: cfg, seams: seams, lines: map[upload.Channel]*line{}, sending: newSending(), trouble: newTrouble(), batches: validate.NewBatches(nil), compare: make(chan string, 1024)}
-	a.health = &health{a: a, started: time.Now()}
+	if seams.Now == nil {
+		seams.Now = time.Now
+	}
+	a := &App{
+		cfg: cfg, seams: seams, now: seams.Now, lines: map[upload.Channel]*line{}, sending: newSending(seams.Now), trouble: newTrouble(),
+		batches: validate.NewBatches(seams.Now), compare: make(chan string, 1024),
+	}
+	a.health = &health{a: a, started: a.now()}
 	for _, setUp := range []func(context.Context) error{
 		func(ctx context.Context) error { return a.startTelemetry(ctx, stdout) },
 		a.openState, a.openJournal, a.openChannels, a.bringJournalUp, a.buildPipeline, a.buildServer,
@@ -106,7 +114,7 @@ func (a *App) startTelemetry(ctx context.Context, stdout io.Writer) error {
 		kinds[ch.Name] = library.Kinds(ch.Name)
 	}
 	a.telemetry, err = telemetry.Start(ctx, telemetry.Options{
-		Version: Version, Stdout: stdout, LogLevel: a.cfg.Level(), LogFormat: a.cfg.LogFormat, LogDir: a.cfg.LogDir, Kinds: kinds,
+		Version: Version, Stdout: stdout, LogLevel: a.cfg.Level(), LogFormat: a.cfg.LogFormat, LogDir: a.cfg.LogDir, Kinds: kinds, Now: a.now,
 	})
 	if err != nil {
 		return fmt.Errorf("start telemetry: %w", err)
@@ -166,7 +174,7 @@ func (a *App) openChannels(ctx context.Context) error {
 	for _, ch := range a.cfg.Channels() {
 		l := &line{Channel: ch}
 		var err error
-		if l.client, err = newClient(a.cfg, ch, a.secrets, a.telemetry.Observer()); err != nil {
+		if l.client, err = newClient(a.cfg, ch, a.secrets, a.telemetry.Observer(), a.now); err != nil {
 			return err
 		}
 		a.life.onStop("connections of "+string(ch.Name), func(context.Context) error { l.client.Close(); return nil })
@@ -180,7 +188,7 @@ func (a *App) openChannels(ctx context.Context) error {
 			return fmt.Errorf("read the standing of channel %s: %w", ch.Name, err)
 		}
 		l.watcher = watch.New(watch.Options{
-			Channel: ch.Name, Dir: watch.From(l.dir), Ledger: a.journal, Rescan: a.cfg.RescanInterval, Logger: a.log,
+			Channel: ch.Name, Dir: watch.From(l.dir), Ledger: a.journal, Rescan: a.cfg.RescanInterval, Logger: a.log, Now: a.now,
 			Kinds: func(name string) (upload.Kind, bool) { return a.standards.Kind(ch.Name, name) },
 			Wake:  func(ch upload.Channel) { a.pipeline.Wake(ch) },
 			Nudge: a.nudged,
@@ -194,7 +202,7 @@ func (a *App) newGate(ch upload.Channel) *channel.Gate {
 	return channel.New(channel.Options{
 		Channel: ch, Store: gateStore{a.journal}, Shared: a.journal.Shared(), Turn: a.turnOf(ch), CredentialHash: credentials{a.secrets, ch}.hash,
 		RefusedRetry: a.cfg.RefusedRetry, RefusedPerDay: a.cfg.RefusedPerDay, Location: time.Local,
-		Reopened: a.reopened, Logger: a.log,
+		Reopened: a.reopened, Logger: a.log, Now: a.now,
 	})
 }
 
@@ -207,7 +215,7 @@ func (a *App) buildPipeline(context.Context) error {
 	host, _ := os.Hostname()
 	a.pipeline = pipeline.New(pipeline.Options{
 		Journal: a.journal, Stages: a.stages.list(), Channels: names, Concurrency: a.cfg.Concurrency,
-		Owner:   fmt.Sprintf("%s/%d/%s", host, os.Getpid(), upload.NewUUID(time.Now())[24:]),
+		Owner:   fmt.Sprintf("%s/%d/%s", host, os.Getpid(), upload.NewUUID(a.now())[24:]),
 		Backoff: upload.Backoff{Min: a.cfg.RetryMin, Max: a.cfg.RetryMax},
 		Lease:   a.seams.Lease, Now: a.journal.Now,
 		Observer: a.telemetry.Observer(), Logger: a.log,
@@ -249,7 +257,7 @@ func (a *App) buildServer(ctx context.Context) error {
 	o := httpapi.Options{
 		Version: Version, StartedAt: a.health.started,
 		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Reports: a.journal, Rebuilt: a.rebuiltAt, Pace: a.pace,
-		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Wrap: a.telemetry.Handler, Logger: a.log,
+		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Wrap: a.telemetry.Handler, Logger: a.log, Now: a.now,
 	}
 	if a.cfg.TLSCertFile != "" {
 		o.TLS = &httpapi.TLSFiles{Cert: a.cfg.TLSCertFile, Key: a.cfg.TLSKeyFile, ClientCA: a.cfg.TLSClientCAFile}
@@ -295,6 +303,7 @@ func (a *App) Run(ctx context.Context) error {
 		a.log.Warn("spool was not swept of orphans", slog.Any("error", err))
 	}
 	a.wakeWaiting(ctx)
+	a.wakeFuture(ctx)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()

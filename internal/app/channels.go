@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/channel"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
@@ -32,13 +33,13 @@ type line struct {
 }
 
 // newClient makes the protocol's client of a channel.
-func newClient(cfg *config.Config, ch config.Channel, secrets *config.Secrets, obs *telemetry.Observer) (*hqms.Client, error) {
+func newClient(cfg *config.Config, ch config.Channel, secrets *config.Secrets, obs *telemetry.Observer, now func() time.Time) (*hqms.Client, error) {
 	network, err := networkOf(ch)
 	if err != nil {
 		return nil, fmt.Errorf("channel %s: %w", ch.Name, err)
 	}
 	o := hqms.Options{
-		Channel: ch.Name, ServerURL: ch.ServerURL.String(), Version: Version, Network: network,
+		Channel: ch.Name, ServerURL: ch.ServerURL.String(), Version: Version, Network: network, Now: now,
 		Credentials: credentials{secrets, ch.Name},
 		Wire: hqms.Wire{
 			TokenPath: ch.TokenPath, UploadPath: ch.UploadPath, ResultPath: ch.ResultPath, ContentType: ch.UploadContentType, ProcedureParam: cfg.ICD9Parameter, Extra: extraParams(ch.UploadParameters),

@@ -48,7 +48,7 @@ type network struct {
 
 // Try implements check.Network.
 func (n network) Try(ctx context.Context, ch config.Channel) []check.Step {
-	client, err := newClient(n.cfg, ch, n.secrets, nil)
+	client, err := newClient(n.cfg, ch, n.secrets, nil, nil)
 	if err != nil {
 		return []check.Step{check.FromReason("tls", ch.Name, check.Fail, upload.ServerTLS, err.Error(), 0)}
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -52,7 +51,7 @@ func (a *App) compareBatch(ctx context.Context, batch string) error {
 		return nil // the last one will bring us here again
 	}
 	for id, found := range a.batches.Missing(batch) {
-		if err := a.journal.AddFindings(ctx, id, found, time.Now()); err != nil {
+		if err := a.journal.AddFindings(ctx, id, found, a.now()); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ func (a *App) openSQLite(ctx context.Context) error {
 	}
 	j, err := a.trySQLite(ctx)
 	if errors.Is(err, journal.ErrDamaged) {
-		aside, asideErr := sqlite.SetAside(a.cfg.StateDir, time.Now())
+		aside, asideErr := sqlite.SetAside(a.cfg.StateDir, a.now())
 		if asideErr != nil {
 			return errors.Join(err, asideErr)
 		}
@@ -76,7 +76,7 @@ func (a *App) openRecovery() error {
 
 // trySQLite opens the journal, whole as far as can be told.
 func (a *App) trySQLite(ctx context.Context) (*journal.Journal, error) {
-	j, err := sqlite.Open(ctx, a.cfg.StateDir, journal.Options{Hook: a.seams.Journal, Failed: a.trouble.failed})
+	j, err := sqlite.Open(ctx, a.cfg.StateDir, journal.Options{Hook: a.seams.Journal, Failed: a.trouble.failed, Now: a.now})
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func (a *App) recoverJournal(ctx context.Context) error {
 	if empty || state == rebuildBegun {
 		return a.rebuild(ctx)
 	}
-	now := time.Now()
+	now := a.now()
 	n, err := recovery.CatchUp(ctx, lost{a.journal}, a.recovery, now.Add(-a.cfg.JournalRetention), now)
 	if n > 0 {
 		a.log.Warn("journal was behind its recovery log (a crash, an older copy, or lost changes): rows brought up to date", slog.Int("rows", n))
@@ -166,9 +166,9 @@ func (a *App) rebuild(ctx context.Context) error {
 	for name, l := range a.lines {
 		watched[name] = l.dir
 	}
-	began := time.Now()
+	began := a.now()
 	done, err := recovery.Rebuild(ctx, lost{a.journal}, recovery.Sources{
-		Log: a.recovery, State: a.state, Watch: watched, Kinds: a.standards.Kind, Logger: a.log,
+		Log: a.recovery, State: a.state, Watch: watched, Kinds: a.standards.Kind, Logger: a.log, Now: a.now,
 	})
 	if err != nil {
 		return err
@@ -177,8 +177,8 @@ func (a *App) rebuild(ctx context.Context) error {
 		a.log.Error("JOURNAL REBUILT: it was damaged or lost; findings, earlier events and pauses of channels are not brought back",
 			slog.Int("from_log", done.FromLog), slog.Int("stored_originals", done.Stored), slog.Int("unfinished", done.Unfinished),
 			slog.Int("given_a_name", done.Recovered), slog.Int("unreadable", done.Unreadable),
-			slog.Duration("took", time.Since(began)), slog.String("set_aside", a.setAside))
-		if err := errors.Join(a.journal.SetMeta(ctx, metaRebuiltAt, time.Now().UTC().Format(time.RFC3339)),
+			slog.Duration("took", a.now().Sub(began)), slog.String("set_aside", a.setAside))
+		if err := errors.Join(a.journal.SetMeta(ctx, metaRebuiltAt, a.now().UTC().Format(time.RFC3339)),
 			a.journal.SetMeta(ctx, metaSetAside, a.setAside)); err != nil {
 			return err
 		}
@@ -245,7 +245,7 @@ func (k ticketKeeper) KeepTicket(ctx context.Context, u upload.Upload, t upload.
 // and has it put away.
 func (a *App) putAway(ctx context.Context, u upload.Upload) (upload.Outcome, error) {
 	if !a.noted.has(u.ID) {
-		if err := a.recovery.Keep(u, time.Now()); err != nil {
+		if err := a.recovery.Keep(u, a.now()); err != nil {
 			return upload.Outcome{}, err
 		}
 		a.noted.add(u.ID)

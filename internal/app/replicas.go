@@ -20,7 +20,7 @@ const gathering = 50 * time.Millisecond
 func (a *App) openPostgres(ctx context.Context) error {
 	j, err := postgres.Open(ctx, postgres.Options{
 		Options: journal.Options{Hook: a.seams.Journal, Failed: a.trouble.failed},
-		URL:     a.secrets.DatabaseURL, Logger: a.log,
+		Now:     a.now, URL: a.secrets.DatabaseURL, Logger: a.log,
 	})
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ type sent struct {
 	bytes, total int64
 }
 
-func newSending() *sending { return &sending{now: time.Now, rows: map[upload.ID]sent{}} }
+func newSending(now func() time.Time) *sending { return &sending{now: now, rows: map[upload.ID]sent{}} }
 
 // note is called as the bytes of u go out.
 func (s *sending) note(u upload.Upload, bytes int64) {

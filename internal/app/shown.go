@@ -53,7 +53,7 @@ func (s shown) view(l *line, backlog []journal.Backlog, accepted []journal.Accep
 	}
 	v.State, v.Reason, v.Detail = stateOf(standing, seen)
 	v.Watching = watching(seen)
-	now := time.Now()
+	now := s.a.now()
 	for _, b := range backlog {
 		if b.Channel != l.Name {
 			continue

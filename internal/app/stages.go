@@ -66,27 +66,27 @@ func (a *App) newStages() stages {
 	}
 	packing := pack.New(pack.Options{
 		Spool: a.spool, Sources: looks, Contents: a.journal, Limit: int64(cfg.SpoolLimit), Reserve: int64(cfg.DiskReserve), Logger: log,
-		Shared: a.journal.Shared(),
-		Level:  func(upload.Channel, int64) int { return cfg.CompressionLevel() },
+		Shared: a.journal.Shared(), Now: a.now,
+		Level: func(upload.Channel, int64) int { return cfg.CompressionLevel() },
 	})
 	backoff := upload.Backoff{Min: cfg.RetryMin, Max: cfg.RetryMax}
 	return stages{
-		settle: settle.New(settle.Options{Channels: settling}),
+		settle: settle.New(settle.Options{Channels: settling, Now: a.now}),
 		validate: validate.New(validate.StageOptions{
-			Library: a.standards, Sources: sources, Packer: packer{packing}, BlockOn: blockOn, Check: checks, Batches: a.batches,
+			Library: a.standards, Sources: sources, Packer: packer{packing}, BlockOn: blockOn, Check: checks, Batches: a.batches, Now: a.now,
 		}),
 		pack: packing,
 		transmit: transmit.New(transmit.Options{
-			Channels: sending, Spool: packing, Tickets: ticketKeeper{a}, Backoff: backoff, FirstPoll: cfg.PollMin, Progress: a.sending.note, Logger: log,
+			Channels: sending, Spool: packing, Tickets: ticketKeeper{a}, Backoff: backoff, FirstPoll: cfg.PollMin, Progress: a.sending.note, Logger: log, Now: a.now,
 			Window: a.opens, Paced: a.newBucket().Reader,
 		}),
 		confirm: confirm.New(confirm.Options{
 			Channels: asking, Earlier: a.journal, PollMin: cfg.PollMin, PollMax: cfg.PollMax,
-			Deadline: cfg.ResultDeadline, Grace: cfg.UnknownGrace, Logger: log,
+			Deadline: cfg.ResultDeadline, Grace: cfg.UnknownGrace, Logger: log, Now: a.now,
 		}),
 		putAway: a.putAway,
 		retire: retire.New(retire.Options{
-			Watch: dirs, State: a.state, Policies: policies, Spool: packing, Findings: foundBy{a.journal}, Logger: log,
+			Watch: dirs, State: a.state, Policies: policies, Spool: packing, Findings: foundBy{a.journal}, Logger: log, Now: a.now,
 		}),
 	}
 }

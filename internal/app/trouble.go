@@ -84,7 +84,7 @@ func (a *App) probing(ctx context.Context) {
 			if a.trouble.now() == nil {
 				continue
 			}
-			if err := a.journal.SetMeta(ctx, metaProbe, time.Now().UTC().Format(time.RFC3339)); err == nil {
+			if err := a.journal.SetMeta(ctx, metaProbe, a.now().UTC().Format(time.RFC3339)); err == nil {
 				a.trouble.over()
 				a.log.Info("journal can be written again")
 			}
@@ -106,7 +106,7 @@ func (a *App) suspect() {
 // beyondRepair is closed when the journal must be made anew by another run;
 // never where that was done a short time ago, or is not ours to do.
 func (a *App) beyondRepair(ctx context.Context) <-chan struct{} {
-	if at, _ := a.rebuiltAt(ctx); a.recovery == nil || time.Since(at) < rebuildPause {
+	if at, _ := a.rebuiltAt(ctx); a.recovery == nil || a.now().Sub(at) < rebuildPause {
 		return nil
 	}
 	return a.trouble.damaged

@@ -38,6 +38,7 @@ func (a *App) runUpkeep(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { a.following(ctx) })
 	wg.Go(func() { a.probing(ctx) })
 	wg.Go(func() { a.comparing(ctx) })
+	wg.Go(func() { a.watchingClock(ctx) })
 }
 
 // sweeping looks after retention until ctx ends.
@@ -65,7 +66,7 @@ func (a *App) sweeping(ctx context.Context) {
 // prune forgets old finished uploads, in slices.
 func (a *App) prune(ctx context.Context) {
 	for ctx.Err() == nil {
-		n, err := a.journal.Prune(ctx, time.Now().Add(-a.cfg.JournalRetention), pruneSlice)
+		n, err := a.journal.Prune(ctx, a.now().Add(-a.cfg.JournalRetention), pruneSlice)
 		if err != nil {
 			a.log.Warn("journal was not pruned, will try again", slog.Any("error", err))
 			return
@@ -105,6 +106,6 @@ func (s shelves) Find(ctx context.Context, id upload.ID) (upload.Upload, bool, e
 
 // Relocate implements retire.Ledger.
 func (s shelves) Relocate(ctx context.Context, id upload.ID, o upload.Outcome) error {
-	_, err := s.j.Act(ctx, id, o, time.Now())
+	_, err := s.j.Act(ctx, id, o, s.j.Now())
 	return err
 }

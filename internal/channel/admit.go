@@ -195,6 +195,9 @@ func (g *Gate) probeAt(r *Record, hash string, now time.Time) time.Time {
 		return now
 	}
 	at := r.NextProbeAt
+	if at.Sub(now) > 2*g.o.RefusedRetry {
+		at = now // it was set by a clock that has gone back since; twice, since clocks of replicas may differ
+	}
 	if r.RefusalDay == g.day(now) && r.RefusalsToday >= g.o.RefusedPerDay {
 		if tomorrow := g.tomorrow(now); tomorrow.After(at) {
 			at = tomorrow

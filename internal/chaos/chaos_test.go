@@ -122,6 +122,7 @@ func (r *run) storm() {
 	tracks.Go(func() { r.writers.write(all, r.duration) })
 	tracks.Go(func() {
 		r.track(killing, 1, betweenKills, r.processMoves())
+		r.sidecar.shipped()
 		r.sidecar.stayInShape(all, r.duration/3)
 	})
 	tracks.Go(func() { r.track(all, 2, upTo(200*time.Millisecond, time.Second), r.networkMoves()) })
@@ -130,9 +131,12 @@ func (r *run) storm() {
 	r.figures.note("storm", time.Since(began).Round(time.Second).String())
 }
 
-// betweenKills is mostly too short for anything but the first steps, and now
-// and then long enough for a file's whole way.
+// betweenKills is mostly too short for anything but the first steps, now and then
+// long enough for a file's whole way, and rarely for finding out what was lost.
 func betweenKills(rng *rand.Rand) time.Duration {
+	if rng.IntN(80) == 0 {
+		return 10 * time.Second // longer than UNKNOWN_GRACE: what was lost is sent again
+	}
 	if rng.IntN(10) < 7 {
 		return upTo(20*time.Millisecond, 400*time.Millisecond)(rng)
 	}

@@ -31,6 +31,8 @@ type sidecar struct {
 	addr    string
 	env     []string
 	log     *os.File
+	clock   *clock
+	clocked bool          // the next one goes by our clock: it is the test's own build of the program
 	over    chan struct{} // closed when nobody starts it again
 
 	mu      sync.Mutex
@@ -43,14 +45,14 @@ type sidecar struct {
 
 func newSidecar(t *testing.T, g *ground, server string, f *figures) *sidecar {
 	t.Helper()
-	s := &sidecar{t: t, ground: g, figures: f, addr: freeAddr(t), over: make(chan struct{})}
+	s := &sidecar{t: t, ground: g, figures: f, addr: freeAddr(t), over: make(chan struct{}), clock: newClock(g), clocked: true}
 	var err error
 	s.log, err = os.Create(filepath.Join(g.base, "sidecar.log"))
 	g.must(err)
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=/", "TZ=Asia/Shanghai", "LISTEN_ADDR=" + s.addr, "STATE_DIR=" + g.state, "API_TOKEN=" + apiToken,
 		"QUIET_PERIOD=800ms", "RESCAN_INTERVAL=1s", "POLL_MIN=50ms", "POLL_MAX=500ms", "RETRY_MIN=50ms", "RETRY_MAX=1s",
-		"UNKNOWN_GRACE=8s", "REFUSED_RETRY=2s", "REFUSED_PER_DAY=100", "CONCURRENCY=4", "DISK_RESERVE=1MiB",
+		"UNKNOWN_GRACE=8s", "RESULT_DEADLINE=100h", "REFUSED_RETRY=2s", "REFUSED_PER_DAY=100", "CONCURRENCY=4", "DISK_RESERVE=1MiB",
 	}
 	for channel, dir := range map[string]string{"flu": g.flu, "hqms": g.hqms} {
 		up := strings.ToUpper(channel)
@@ -81,7 +83,12 @@ func (s *sidecar) start() bool {
 		return false
 	}
 	s.cmd = exec.Command(filepath.Join(s.ground.bin, "hqms-sidecar"))
-	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env, s.log, s.log
+	s.cmd.Env = s.env
+	if s.clocked {
+		s.cmd = exec.Command(filepath.Join(s.ground.bin, "hqms-sidecar-clocked"))
+		s.cmd.Env = append(slices.Clip(s.env), clockEnv+"="+s.clock.file)
+	}
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if s.ground.root {
 		s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
@@ -157,7 +164,21 @@ func (r *run) processMoves() []move {
 		{"kill -9", 16, func(context.Context, *rand.Rand) { r.sidecar.send(syscall.SIGKILL) }},
 		{"SIGTERM", 2, func(context.Context, *rand.Rand) { r.sidecar.send(syscall.SIGTERM) }},
 		{"SIGSTOP, SIGCONT", 1, r.sidecar.freeze},
+		{"clock set", 3, r.sidecar.clock.jump},
+		{"clock set, kill -9", 2, func(ctx context.Context, rng *rand.Rand) {
+			r.sidecar.clock.jump(ctx, rng)
+			r.sidecar.send(syscall.SIGKILL)
+		}},
 	}
+}
+
+// shipped lets the shipped binary go on, by the true clock: what the other one's
+// clock has left behind is for it to deal with.
+func (s *sidecar) shipped() {
+	s.mu.Lock()
+	s.clocked = false
+	s.mu.Unlock()
+	s.send(syscall.SIGTERM)
 }
 
 func (s *sidecar) freeze(ctx context.Context, rng *rand.Rand) {

@@ -45,7 +45,7 @@ type Options struct {
 	// Deadline is how long after the sending a verdict is waited for.
 	Deadline time.Duration
 	// Grace is how long unknown answers after a lost upload answer must last
-	// before the file is sent again.
+	// before the file is sent again: as seen by this process, by its steady clock.
 	Grace time.Duration
 	// ResendMax is the longest pause before such a sending again; 15 minutes by default.
 	ResendMax time.Duration
@@ -54,7 +54,10 @@ type Options struct {
 }
 
 // Stage follows sent uploads to their verdict. Its Run may be called concurrently.
-type Stage struct{ o Options }
+type Stage struct {
+	o         Options
+	witnessed witnessed
+}
 
 // New makes the stage.
 func New(o Options) *Stage {
@@ -67,7 +70,7 @@ func New(o Options) *Stage {
 	if o.ResendMax == 0 {
 		o.ResendMax = 15 * time.Minute
 	}
-	return &Stage{o: o}
+	return &Stage{o: o, witnessed: witnessed{since: map[delivery]time.Time{}}}
 }
 
 // Run asks once about one sent upload. Faults of the network are the
@@ -80,6 +83,9 @@ func (s *Stage) Run(ctx context.Context, u upload.Upload) (upload.Outcome, error
 	a, err := s.ask(ctx, ch, u.Ticket)
 	if err != nil {
 		return upload.Outcome{}, fmt.Errorf("ask for the verdict: %w", err)
+	}
+	if a.Standing != upload.StandingUnknown {
+		s.witnessed.forget(u.Ticket)
 	}
 	switch a.Standing {
 	case upload.StandingDone:
@@ -175,9 +181,9 @@ func (s *Stage) working(u upload.Upload, a upload.Answer) upload.Outcome {
 }
 
 func (s *Stage) unknown(u upload.Upload, a upload.Answer) upload.Outcome {
-	now, t := s.o.Now().UTC(), u.Ticket
+	now, t := s.o.Now(), u.Ticket
 	if t.Unknowns == 0 || t.UnknownSince.IsZero() {
-		t.Unknowns, t.UnknownSince = 0, now
+		t.Unknowns, t.UnknownSince = 0, now.UTC()
 	}
 	t.Unknowns++
 	if t.Fate == upload.Answered {
@@ -186,8 +192,9 @@ func (s *Stage) unknown(u upload.Upload, a upload.Answer) upload.Outcome {
 		}
 		return upload.Polled(t, s.pause(u.Polls), upload.VerdictUnknown)
 	}
-	lasted := now.Sub(t.UnknownSince)
+	lasted := s.witnessed.lasted(u.Ticket, now)
 	if t.Unknowns >= unknownsNeeded && lasted >= s.o.Grace {
+		s.witnessed.forget(u.Ticket)
 		return upload.Unarrived(s.resendPause(u, now))
 	}
 	wait := s.pause(t.Unknowns - 1)
@@ -204,7 +211,7 @@ func (s *Stage) resendPause(u upload.Upload, now time.Time) time.Duration {
 	if !u.Ticket.IssuedAt.After(u.SentAt) {
 		return 0
 	}
-	return min(now.Sub(u.SentAt)/4, s.o.ResendMax)
+	return min(max(now.Sub(u.SentAt), 0)/4, s.o.ResendMax)
 }
 
 // overdue reports whether the deadline ends the waiting. u.Attempt counts the

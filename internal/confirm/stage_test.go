@@ -166,6 +166,28 @@ func TestQuickUnknownAnswersAreNotEnough(t *testing.T) {
 	}
 }
 
+// TestTheGraceIsWhatThisProcessHasSeen: by the times in the journal three quick
+// answers after a jump of the clock would be as good as a minute of them.
+func TestTheGraceIsWhatThisProcessHasSeen(t *testing.T) {
+	t.Parallel()
+	b := newBench()
+	b.answers["t"] = upload.Answer{Standing: upload.StandingUnknown}
+	u := sentWith(upload.Maybe)
+	u.Ticket.Unknowns, u.Ticket.UnknownSince = 9, start.Add(-time.Hour)
+	for range 5 {
+		u = b.run(t, u)
+		b.now = b.now.Add(10 * time.Second)
+	}
+	if u.State != upload.StateSent {
+		t.Fatalf("%s after 40 s, the grace is a minute", u.State)
+	}
+	u.Ticket.UnknownSince = start.Add(time.Hour) // the clock went back
+	b.now = start.Add(time.Minute)
+	if u = b.run(t, u); u.State != upload.StatePacked {
+		t.Errorf("%s after the grace", u.State)
+	}
+}
+
 func TestOnceKnownIsNeverSentAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench()
@@ -191,10 +213,12 @@ func TestResendingSlowsDown(t *testing.T) {
 	t.Parallel()
 	b := newBench()
 	b.answers["t"] = upload.Answer{Standing: upload.StandingUnknown}
-	for since, want := range map[time.Duration]time.Duration{8 * time.Minute: 2 * time.Minute, 24 * time.Hour: 15 * time.Minute} {
+	for since, want := range map[time.Duration]time.Duration{7 * time.Minute: 2 * time.Minute, 24 * time.Hour: 15 * time.Minute} {
 		b.now = start.Add(since)
 		u := sentWith(upload.Maybe)
 		u.Ticket.IssuedAt, u.Ticket.Unknowns, u.Ticket.UnknownSince = b.now.Add(-2*time.Minute), 2, b.now.Add(-time.Minute)
+		u = b.run(t, u)
+		b.now = b.now.Add(time.Minute)
 		if u = b.run(t, u); u.State != upload.StatePacked || u.NextAttemptAt.Sub(b.now) != want {
 			t.Errorf("after %s: %s in %s", since, u.State, u.NextAttemptAt.Sub(b.now))
 		}

@@ -203,6 +203,16 @@ func (j *Journal) WakeRetries(ctx context.Context, ch upload.Channel, now time.T
 	return j.wake(ctx, "wake retries", w, now)
 }
 
+// WakeFuture makes the channel's uploads due now that were last changed in the
+// future: the clock has gone back since, and what they wait for would be as late
+// as it has gone. It gives their number.
+func (j *Journal) WakeFuture(ctx context.Context, ch upload.Channel, now time.Time) (int64, error) {
+	w := where{}
+	w.add(`channel = ?`, ch)
+	w.add(`updated_at > ?`, at(now))
+	return j.wake(ctx, "wake future", w, now)
+}
+
 func (j *Journal) wake(ctx context.Context, op string, w where, now time.Time) (woken int64, err error) {
 	if err := j.begin(op); err != nil {
 		return 0, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -46,6 +47,8 @@ type Options struct {
 	// damaged, full or away, with the error that is returned. It must not block
 	// and must not use the journal. nil: nobody is told.
 	Failed func(err error)
+	// Now is the clock of a journal that is not shared; nil: time.Now.
+	Now func() time.Time
 }
 
 // Journal is the durable record. It is safe for concurrent use. Who opened it
@@ -54,6 +57,7 @@ type Journal struct {
 	store    Store
 	hook     func(op string) error
 	failed   func(err error)
+	now      func() time.Time
 	columns  string   // of uploads, in the order of columns()
 	commits  *commits // nil: each change has its own
 	unfollow func()
@@ -72,7 +76,10 @@ func New(ctx context.Context, s Store, o Options) (*Journal, error) {
 	if o.Failed == nil {
 		o.Failed = func(error) {}
 	}
-	j := &Journal{store: s, hook: o.Hook, failed: o.Failed, columns: columnNames()}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	j := &Journal{store: s, hook: o.Hook, failed: o.Failed, now: o.Now, columns: columnNames()}
 	if s.Dialect.OneWriter {
 		j.commits = newCommits(s)
 	}

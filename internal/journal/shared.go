@@ -13,7 +13,7 @@ func (j *Journal) Shared() bool { return j.store.Shared != nil }
 // Now is the clock that leases are kept by: one for all processes.
 func (j *Journal) Now() time.Time {
 	if j.store.Shared == nil {
-		return time.Now()
+		return j.now()
 	}
 	return j.store.Shared.Now()
 }

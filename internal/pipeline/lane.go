@@ -86,7 +86,7 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure
 		ended(u, outcome, nil)
 		outcome, ended, fault = p.runStage(ctx, c, u, t)
 	}
-	defer p.dismiss(u.ID)
+	defer p.dismiss(u.ID, t)
 	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
 	defer cancel()
 	if outcome.Name() == "" { // interrupted: the row stays as it is
@@ -147,7 +147,7 @@ func (p *Pipeline) runStage(parent context.Context, c *crew, u upload.Upload, t 
 	stage := c.stages[u.State]
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	p.enlist(u.ID, cancel)
+	p.enlist(u.ID, t, cancel)
 	defer p.renewing(ctx, c, u, t, cancel)()
 	ctx, ended := p.Observer.StageBegan(ctx, u, stage.Name)
 	outcome, err := guarded(ctx, stage, u)
@@ -188,10 +188,27 @@ func guarded(ctx context.Context, stage Stage, u upload.Upload) (o upload.Outcom
 	return stage.Run(ctx, u)
 }
 
-func (p *Pipeline) enlist(id upload.ID, cancel context.CancelCauseFunc) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.running[id] = &run{cancel: cancel}
+// enlist puts the run of a stage on record. Where another lane of this process
+// still has the upload, under a lease that ran out (the clock was set ahead, or
+// the process stood still), that one is ended and waited for: two of us must
+// not have a file in hand, or on the line, at once.
+func (p *Pipeline) enlist(id upload.ID, t *tenure, cancel context.CancelCauseFunc) {
+	for {
+		p.mu.Lock()
+		before, busy := p.running[id]
+		if !busy || before.tenure == t {
+			if !busy {
+				before = &run{tenure: t, over: make(chan struct{})}
+				p.running[id] = before
+			}
+			before.cancel, before.nudged = cancel, false
+			p.mu.Unlock()
+			return
+		}
+		p.mu.Unlock()
+		before.cancel(journal.ErrLeaseLost)
+		<-before.over
+	}
 }
 
 // nudged reports whether a nudge came since the stage began.
@@ -202,10 +219,13 @@ func (p *Pipeline) nudged(id upload.ID) bool {
 	return ok && r.nudged
 }
 
-func (p *Pipeline) dismiss(id upload.ID) {
+func (p *Pipeline) dismiss(id upload.ID, t *tenure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.running, id)
+	if r, ok := p.running[id]; ok && r.tenure == t {
+		delete(p.running, id)
+		close(r.over)
+	}
 }
 
 func (p *Pipeline) alive(c *crew) {

@@ -210,6 +210,8 @@ func (p *Pipeline) Nudge(id upload.ID) bool {
 
 // run is a stage at work in this process.
 type run struct {
+	tenure *tenure // whose
+	over   chan struct{}
 	cancel context.CancelCauseFunc
 	nudged bool
 }
