@@ -303,7 +303,6 @@ func (a *App) Run(ctx context.Context) error {
 		a.log.Warn("spool was not swept of orphans", slog.Any("error", err))
 	}
 	a.wakeWaiting(ctx)
-	a.wakeFuture(ctx)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()

@@ -20,7 +20,11 @@ const (
 func (a *App) watchingClock(ctx context.Context) {
 	tick := time.NewTicker(clockEvery)
 	defer tick.Stop()
+	stretched := true // perhaps, by what an earlier run left behind
 	for last := a.now(); ; {
+		if stretched {
+			stretched = !a.wakeFuture(ctx)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -29,7 +33,7 @@ func (a *App) watchingClock(ctx context.Context) {
 		now := a.now()
 		if by := jumped(last, now); by.Abs() >= leap {
 			a.log.Warn("clock jumped", slog.Duration("by", by))
-			a.wakeFuture(ctx)
+			stretched = true
 		}
 		last = now
 	}
@@ -41,16 +45,19 @@ func jumped(last, now time.Time) time.Duration {
 	return now.Round(0).Sub(last.Round(0)) - now.Sub(last)
 }
 
-// wakeFuture makes due what waits by a clock that has gone back.
-func (a *App) wakeFuture(ctx context.Context) {
+// wakeFuture makes due what waits by a clock that has gone back, and reports
+// whether it could.
+func (a *App) wakeFuture(ctx context.Context) bool {
+	done := true
 	for _, l := range a.ordered() {
 		n, err := a.journal.WakeFuture(ctx, l.Name, a.journal.Now())
-		if err != nil {
-			a.log.Warn("uploads that wait by a clock set back were not woken", slog.String("channel", string(l.Name)), slog.Any("error", err))
-		}
-		if n > 0 {
+		switch {
+		case err != nil:
+			done = false // the journal's trouble is told of elsewhere
+		case n > 0:
 			a.log.Info("clock went back: uploads that waited by it are due now", slog.String("channel", string(l.Name)), slog.Int64("uploads", n))
+			a.pipeline.Wake(l.Name)
 		}
-		a.pipeline.Wake(l.Name)
 	}
+	return done
 }

@@ -75,6 +75,7 @@ func newRun(t *testing.T, seed uint64, duration time.Duration) *run {
 	r.server = newServer(t, r.ground)
 	r.network = newNetwork(t, r.server.addr)
 	r.sidecar = newSidecar(t, r.ground, r.network.addr, r.figures)
+	r.observer.Clock(r.sidecar.clock.moments)
 	r.writers = newWriters(t, r.ground, r.rng(4))
 	return r
 }

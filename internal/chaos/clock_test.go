@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -92,6 +92,16 @@ func TestASetClockMovesTheWallAlone(t *testing.T) {
 type clock struct {
 	file  string
 	ahead *atomic.Int64 // seconds
+
+	mu    sync.Mutex
+	spans []span
+}
+
+// span is how the clock went from a moment on; also the true one goes all the
+// time, in the shipped binary.
+type span struct {
+	from  time.Time
+	ahead time.Duration
 }
 
 func newClock(g *ground) *clock {
@@ -110,7 +120,25 @@ const farthest = 26 * 60 * 60
 // jump sets the clock anew: mostly a little, sometimes by hours or a day, either way.
 func (c *clock) jump(_ context.Context, rng *rand.Rand) {
 	reach := []int64{5, 90, 3600, farthest}[rng.IntN(4)]
-	c.ahead.Store(rng.Int64N(2*reach+1) - reach)
+	by := rng.Int64N(2*reach+1) - reach
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead.Store(by)
+	c.spans = append(c.spans, span{time.Now(), time.Duration(by) * time.Second})
 }
 
-func (c *clock) String() string { return strconv.FormatInt(c.ahead.Load(), 10) + " s" }
+// moments are those at which the sidecar's clock, or the true one, may have shown
+// a time.
+func (c *clock) moments(shown time.Time) []time.Time {
+	const late = 5 * time.Second // from reading the clock to writing it down
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := []time.Time{shown}
+	for i, s := range c.spans {
+		m := shown.Add(-s.ahead)
+		if m.After(s.from.Add(-time.Second)) && (i+1 == len(c.spans) || m.Before(c.spans[i+1].from.Add(late))) {
+			all = append(all, m)
+		}
+	}
+	return all
+}

@@ -220,6 +220,7 @@ func (g *ground) remount(dir string, flags uintptr) error {
 func (r *run) groundMoves() []move {
 	g := r.ground
 	moves := []move{
+		{"clock set", 3, r.sidecar.clock.jump},
 		{"server away", 3, func(ctx context.Context, rng *rand.Rand) {
 			r.server.away(ctx, upTo(200*time.Millisecond, 3*time.Second)(rng))
 		}},

@@ -164,7 +164,6 @@ func (r *run) processMoves() []move {
 		{"kill -9", 16, func(context.Context, *rand.Rand) { r.sidecar.send(syscall.SIGKILL) }},
 		{"SIGTERM", 2, func(context.Context, *rand.Rand) { r.sidecar.send(syscall.SIGTERM) }},
 		{"SIGSTOP, SIGCONT", 1, r.sidecar.freeze},
-		{"clock set", 3, r.sidecar.clock.jump},
 		{"clock set, kill -9", 2, func(ctx context.Context, rng *rand.Rand) {
 			r.sidecar.clock.jump(ctx, rng)
 			r.sidecar.send(syscall.SIGKILL)

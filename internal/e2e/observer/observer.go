@@ -32,6 +32,7 @@ type Observer struct {
 	mu       sync.Mutex
 	gone     []departure
 	own      map[string]bool // what the test itself takes away
+	moments  func(shown time.Time) []time.Time
 	overflow bool
 }
 
@@ -68,6 +69,30 @@ func (o *Observer) Mine(name string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.own[name] = true
+}
+
+// Clock is for a sidecar whose clock is set during the test: moments tells when
+// its clock may have shown a time.
+func (o *Observer) Clock(moments func(shown time.Time) []time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.moments = moments
+}
+
+// before reports whether a verdict was on record at a moment.
+func (o *Observer) before(verdicts []time.Time, at time.Time) bool {
+	for _, shown := range verdicts {
+		moments := []time.Time{shown}
+		if o.moments != nil {
+			moments = o.moments(shown)
+		}
+		for _, m := range moments {
+			if !m.After(at) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (o *Observer) look() {
@@ -139,14 +164,14 @@ func (o *Observer) verify() {
 		return
 	}
 	for _, d := range o.gone {
-		if first, ok := decided[d.name]; !o.own[d.name] && (!ok || first.After(d.at)) {
+		if !o.own[d.name] && !o.before(decided[d.name], d.at) {
 			o.t.Errorf("%s left the watched directory at %s, before its verdict was on record", d.name, d.at.Format(time.StampMicro))
 		}
 	}
 }
 
-// verdicts tells for each file name when an upload of it first had a verdict.
-func verdicts(ctx context.Context, j *journal.Journal) (map[string]time.Time, error) {
+// verdicts tells for each file name when uploads of it had their verdicts.
+func verdicts(ctx context.Context, j *journal.Journal) (map[string][]time.Time, error) {
 	const page = 1000
 	names := map[upload.ID]string{}
 	for cursor, more := "", true; more; {
@@ -159,20 +184,19 @@ func verdicts(ctx context.Context, j *journal.Journal) (map[string]time.Time, er
 		}
 		cursor, more = p.Next, p.Next != ""
 	}
-	first := map[string]time.Time{}
+	all := map[string][]time.Time{}
 	for seq := int64(0); ; {
 		events, err := j.EventsAfter(ctx, seq, page)
 		if err != nil {
 			return nil, err
 		}
 		if len(events) == 0 {
-			return first, nil
+			return all, nil
 		}
 		for _, e := range events {
 			seq = e.Seq
-			name := names[e.UploadID]
-			if at, ok := first[name]; e.Verdict != "" && (!ok || e.At.Before(at)) {
-				first[name] = e.At
+			if name := names[e.UploadID]; e.Verdict != "" {
+				all[name] = append(all[name], e.At)
 			}
 		}
 	}
@@ -180,7 +204,7 @@ func verdicts(ctx context.Context, j *journal.Journal) (map[string]time.Time, er
 
 // addKept adds the verdicts of the recovery log, which knows them also when the
 // journal has been lost since.
-func addKept(ctx context.Context, state string, first map[string]time.Time) error {
+func addKept(ctx context.Context, state string, all map[string][]time.Time) error {
 	dir, err := durable.Open(filepath.Join(state, recovery.DirName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -193,9 +217,8 @@ func addKept(ctx context.Context, state string, first map[string]time.Time) erro
 		if err != nil {
 			return err
 		}
-		u := line.Upload
-		if at, ok := first[u.Filename]; line.Err == nil && u.Verdict != "" && (!ok || u.UpdatedAt.Before(at)) {
-			first[u.Filename] = u.UpdatedAt
+		if u := line.Upload; line.Err == nil && u.Verdict != "" {
+			all[u.Filename] = append(all[u.Filename], u.UpdatedAt)
 		}
 	}
 	return nil
