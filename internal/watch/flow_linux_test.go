@@ -223,15 +223,22 @@ func unleash(t *testing.T, f *flow, quiet time.Duration, patient, reopen bool) m
 	outside := t.TempDir()
 	exporters := map[string]*exporter{}
 	var wg sync.WaitGroup
-	const each = 2
-	for i := range uint64(each * 10) {
-		name := fmt.Sprintf("flu_%d.csv", i)
-		e := &exporter{
-			t: t, rnd: rand.New(rand.NewPCG(seed, i)), path: f.file(name), outside: outside, quiet: quiet, patient: patient,
+	engage := func(name string, i uint64, twin *exporter) *exporter {
+		exporters[name] = &exporter{
+			t: t, rnd: rand.New(rand.NewPCG(seed, i)), path: f.file(name), outside: outside, quiet: quiet, patient: patient, twin: twin,
 		}
-		exporters[name] = e
+		return exporters[name]
+	}
+	const each, kinds = 2, 11
+	for i := range uint64(each * kinds) {
+		e := engage(fmt.Sprintf("flu_%d.csv", i), i, nil)
 		ways := e.ways(reopen)
 		wg.Go(ways[int(i)%len(ways)])
+	}
+	for i := range uint64(each) {
+		twin := engage(fmt.Sprintf("flu_twin_%d.csv", i), 100+i, nil)
+		e := engage(fmt.Sprintf("flu_swap_%d.csv", i), 200+i, twin)
+		wg.Go(e.ways(reopen)[0])
 	}
 	wg.Wait()
 	return exporters
