@@ -89,6 +89,7 @@ var fences = []struct {
 	{"github.com/jackc/pgx", []string{"internal/journal/postgres"}, "a driver belongs to its journal"},
 	{"github.com/pressly/goose", []string{"internal/journal", "internal/journal/sqlite", "internal/journal/postgres"}, "migrations belong to the journal"},
 	{"github.com/Shopify/toxiproxy", []string{"internal/chaos"}, "it is for breaking things, never part of the product"},
+	{"github.com/hanwen/go-fuse", []string{"internal/e2e"}, "a network file system to test on, never part of the product"},
 	{"go.opentelemetry.io/otel/sdk", []string{"internal/telemetry"}, "everybody else sees the API, or nothing"},
 	{"go.opentelemetry.io/contrib", []string{"internal/telemetry"}, "everybody else sees the API, or nothing"},
 }

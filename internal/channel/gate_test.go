@@ -219,6 +219,22 @@ func TestChangedCredentialsAreTriedAtOnce(t *testing.T) {
 	}
 }
 
+func TestAClockSetBackDoesNotStretchTheWaitForAnotherTry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ahead := 20 * time.Hour
+		b := newBench()
+		b.now = func() time.Time { return time.Now().Add(ahead) }
+		g := b.gate()
+		wantClosed(t, g.Admit(t.Context(), b.ask), upload.CredentialsRefused)
+		ahead = 0
+		b.set(func(b *bench) { b.right = "wrong" }) // the server takes it after all
+		if err := g.Admit(t.Context(), b.ask); err != nil {
+			t.Errorf("with the clock set back by 20 h: %v", err)
+		}
+	})
+}
+
 func TestOperatorsTestAsksAtOnceAndOpens(t *testing.T) {
 	t.Parallel()
 	b := newBench()

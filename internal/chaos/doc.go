@@ -6,7 +6,8 @@
 // sidecar is killed, terminated and stopped; connections are refused, reset,
 // slowed and cut; the server fails, forgets answers and goes away; its password
 // changes in the midst of uploads; the disk fills up; directories become
-// read-only or forbidden. What happens when is drawn from a seed: the test
+// read-only or forbidden; the clock is set, by seconds or a day, forth or back, in
+// mid-flight and over a kill. What happens when is drawn from a seed: the test
 // prints it, and HQMS_CHAOS_SEED plays the same schedule again (the same moves
 // in the same order with the same pauses; the machine decides how they fall on
 // the sidecar's own steps).
@@ -26,6 +27,9 @@
 //
 // HQMS_CHAOS is how long it goes on (15m for the long form). Without root some
 // faults of the ground (full disk, read-only and forbidden directories) are
-// left out, and said to be. Clock jumps are left to the tests in virtual time:
-// a process cannot be given a clock of its own here.
+// left out, and said to be. A process cannot be given a clock of its own from
+// outside, so while it is killed the sidecar is this test's own binary, which is
+// the program with a clock that the test sets (app.Seams); in the last part it is
+// the shipped one, by the true clock. The clock is set over every pause and
+// deadline but RESULT_DEADLINE and the retentions: what these do is meant.
 package chaos

@@ -12,7 +12,8 @@
 //   - Unknown, after an upload whose answer arrived: ask again.
 //   - Unknown, after an upload whose answer was lost: three such answers in a
 //     row, over at least Grace, mean that it did not arrive; it goes back to be
-//     sent again.
+//     sent again. The Grace is counted by this process alone, on its steady
+//     clock: a clock that is set must not shorten it.
 //
 // Working and unknown answers end with the Deadline: the delivery is unresolved,
 // the file is kept and an operator is told. The deadline is looked at only when

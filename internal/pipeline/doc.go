@@ -18,6 +18,8 @@
 //   - The lease is renewed while a stage runs. If it is lost (another replica
 //     or an operator took the row), the stage's context ends and its result is
 //     dropped: the journal's fence would refuse it anyway.
+//   - An upload is never in two hands of one process, whatever the clock does to
+//     its lease: who claims it anew ends the former stage and waits for it.
 //   - Results are recorded under a context that outlives the shutdown signal.
 //     A stage that was interrupted leaves its row as it was, lease released.
 //   - An unreachable journal is waited for; a lane never ends but by Run's

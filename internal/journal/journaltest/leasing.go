@@ -193,6 +193,19 @@ var leasing = map[string]func(*fixture){
 		f.must(err)
 		f.same("woken at all", n, int64(1))
 	},
+	"a clock that has gone back stretches no pause": func(f *fixture) {
+		early := f.record(f.bring("flu_1.csv", digest("1"), upload.StateSettled), upload.Retry(time.Hour, upload.ServerBusy, ""), false)
+		f.later(24 * time.Hour)
+		f.record(f.bring("flu_2.csv", digest("2"), upload.StateSettled), upload.Retry(time.Hour, upload.ServerBusy, ""), false)
+		f.later(-24*time.Hour + time.Minute)
+		n, err := f.j.WakeFuture(f.ctx, upload.Flu, f.now)
+		f.must(err)
+		f.same("woken", n, int64(1))
+		f.same("due now", f.claimAll(), []string{"flu_2.csv"})
+		got, err := f.j.Get(f.ctx, early.ID)
+		f.must(err)
+		f.same("the other's pause", got.NextAttemptAt, early.NextAttemptAt)
+	},
 	"eight claimers never share an upload": func(f *fixture) {
 		const files = 60
 		for i := range files {
