@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/channel"
@@ -60,8 +61,9 @@ type App struct {
 	recovery     *recovery.Log // nil: the journal is not in the state directory
 	setAside     string        // the damaged journal's new name, if there was one
 	trouble      *trouble
-	noted        known  // verdicts in the recovery log whose originals are being put away
-	decided      fences // under which fence uploads got their verdict from the server
+	noted        known        // verdicts in the recovery log whose originals are being put away
+	moved        atomic.Int64 // outcomes recorded
+	decided      fences       // under which fence uploads got their verdict from the server
 	lines        map[upload.Channel]*line
 	stages       stages
 	sending      *sending
@@ -227,6 +229,7 @@ func (a *App) buildPipeline(context.Context) error {
 // recorded follows every outcome.
 func (a *App) recorded(stage string, before, after upload.Upload) {
 	l := a.lines[after.Channel]
+	a.moved.Add(1)
 	switch {
 	case stage == "transmit":
 		a.sending.forget(after.ID)

@@ -1,8 +1,11 @@
 package app
 
 import (
+	"context"
+	"log/slog"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // thrift is how much garbage may gather, in percent of what is in use. The
@@ -24,4 +27,39 @@ func collectAt(environ []string) (percent int, ours bool) {
 		}
 	}
 	return thrift, true
+}
+
+// restEvery is how often is looked whether there is nothing to do any more.
+const restEvery = 20 * time.Second
+
+// resting calls rest once when nothing has moved for a while: after the start, and
+// after each spell of work. It ends with ctx.
+func resting(ctx context.Context, moved func() int64, rest func()) {
+	tick := time.NewTicker(restEvery)
+	defer tick.Stop()
+	last, rested := moved(), false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := moved()
+		if now == last && !rested {
+			rest()
+			rested = true
+		} else if now != last {
+			rested = false
+		}
+		last = now
+	}
+}
+
+// giveBack gives back what is not needed to do nothing: memory that was freed, and
+// the code and constants that the start, or the work, has touched.
+func (a *App) giveBack() {
+	debug.FreeOSMemory()
+	if _, err := dropCode(); err != nil {
+		a.log.Debug("pages of the program's file stay in memory", slog.Any("error", err))
+	}
 }
