@@ -26,9 +26,13 @@ type Directory interface {
 // Entry is one name in the directory.
 type Entry struct {
 	Name string
-	Type fs.FileMode                     // type bits
-	Look func() (upload.Identity, error) // as Directory.Look; during the visit only
+	Type fs.FileMode // type bits
+
+	look func(name string) (upload.Identity, error)
 }
+
+// Look is Directory.Look of the entry; during the visit only.
+func (e Entry) Look() (upload.Identity, error) { return e.look(e.Name) }
 
 // From makes the watched directory d fit the watch.
 func From(d *durable.Dir) Directory { return directory{d} }

@@ -1,9 +1,10 @@
 package watch
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
@@ -13,9 +14,10 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
-// Each visits every entry. It looks at the entries through one descriptor of the
-// directory, a third of what a look by durable's checked path costs: that is the
-// whole price of a rescan when all is known.
+// Each visits every entry. It reads the directory and looks at the entries through
+// one descriptor and out of one buffer, a fraction of what a look by durable's
+// checked path costs: that is the whole price of a rescan when all is known, and
+// memory does not grow with the directory.
 func (d directory) Each(visit func(Entry) error) error {
 	f, err := os.Open(d.Path())
 	switch {
@@ -25,22 +27,22 @@ func (d directory) Each(visit func(Entry) error) error {
 		return bare(err)
 	}
 	defer f.Close() //nolint:errcheck // read only
-	at := int(f.Fd())
+	r := reading{at: int(f.Fd()), buf: make([]byte, 64<<10)}
+	look := func(name string) (upload.Identity, error) { return lookAt(r.at, name) }
 	for {
-		entries, err := f.ReadDir(1024)
-		for _, e := range entries {
-			look := func() (upload.Identity, error) { return lookAt(at, e.Name()) }
-			if err := visit(Entry{Name: e.Name(), Type: e.Type(), Look: look}); err != nil {
-				return err
-			}
-		}
+		more, err := r.fill()
 		switch {
-		case errors.Is(err, io.EOF):
-			return nil
 		case errors.Is(err, unix.ENOTDIR):
 			return durable.ErrNoDir
 		case err != nil:
 			return bare(err)
+		case !more:
+			return nil
+		}
+		for r.next() {
+			if err := visit(Entry{Name: string(r.name), Type: r.kind, look: look}); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -53,17 +55,81 @@ func bare(err error) error {
 	return fmt.Errorf("read directory: %w", err)
 }
 
-func lookAt(dir int, name string) (upload.Identity, error) {
-	var st unix.Stat_t
+// reading is a directory being read: entries as the kernel gives them (struct
+// linux_dirent64), one after the other.
+type reading struct {
+	at   int
+	buf  []byte
+	rest []byte
+
+	name []byte // of the present entry; in buf
+	kind fs.FileMode
+}
+
+// fill reads the next entries; false: there are none.
+func (r *reading) fill() (bool, error) {
 	for {
-		err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+		n, err := unix.Getdents(r.at, r.buf)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		if err != nil {
-			return upload.Identity{}, err
+		r.rest = r.buf[:max(n, 0)]
+		return n > 0, err
+	}
+}
+
+// next goes to the next of the entries read.
+func (r *reading) next() bool {
+	const ino, length, kind, name = 0, 16, 18, 19 // where they are in the structure
+	for len(r.rest) > name {
+		size := int(binary.NativeEndian.Uint16(r.rest[length:]))
+		if size <= name || size > len(r.rest) {
+			return false
 		}
-		break
+		e := r.rest[:size]
+		r.rest = r.rest[size:]
+		text := e[name:]
+		end := bytes.IndexByte(text, 0)
+		if end < 0 || binary.NativeEndian.Uint64(e[ino:]) == 0 { // the latter is being removed
+			continue
+		}
+		if r.name = text[:end]; end <= 2 && (string(r.name) == "." || string(r.name) == "..") {
+			continue
+		}
+		r.kind = r.kindOf(e[kind])
+		return true
+	}
+	return false
+}
+
+// kindOf tells the type of the present entry; where the directory does not, the
+// file does.
+func (r *reading) kindOf(dirent byte) fs.FileMode {
+	switch dirent {
+	case unix.DT_REG:
+		return 0
+	case unix.DT_DIR:
+		return fs.ModeDir
+	case unix.DT_LNK:
+		return fs.ModeSymlink
+	case unix.DT_UNKNOWN:
+		var st unix.Stat_t
+		if statAt(r.at, string(r.name), &st) == nil {
+			switch st.Mode & unix.S_IFMT {
+			case unix.S_IFREG:
+				return 0
+			case unix.S_IFDIR:
+				return fs.ModeDir
+			}
+		}
+	}
+	return fs.ModeIrregular
+}
+
+func lookAt(dir int, name string) (upload.Identity, error) {
+	var st unix.Stat_t
+	if err := statAt(dir, name, &st); err != nil {
+		return upload.Identity{}, err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return upload.Identity{}, durable.ErrNotRegular
@@ -72,6 +138,15 @@ func lookAt(dir int, name string) (upload.Identity, error) {
 		Inode: st.Ino, Size: st.Size,
 		ModTime: unix.TimespecToNsec(st.Mtim), ChangeTime: unix.TimespecToNsec(st.Ctim),
 	}, nil
+}
+
+// statAt looks at a file in dir without following a link.
+func statAt(dir int, name string, st *unix.Stat_t) error {
+	for {
+		if err := unix.Fstatat(dir, name, st, unix.AT_SYMLINK_NOFOLLOW); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
 
 // fileSystem names the file system that dir is on. On a network one, files may

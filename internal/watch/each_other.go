@@ -10,8 +10,7 @@ func (d directory) Each(visit func(Entry) error) error {
 		if err != nil {
 			return err
 		}
-		look := func() (upload.Identity, error) { return d.Look(e.Name) }
-		if err := visit(Entry{Name: e.Name, Type: e.Type, Look: look}); err != nil {
+		if err := visit(Entry{Name: e.Name, Type: e.Type, look: d.Look}); err != nil {
 			return err
 		}
 	}

@@ -94,7 +94,7 @@ func (d *fakeDir) Each(visit func(Entry) error) error {
 		names = append(names, name)
 	}
 	for _, name := range names {
-		if err := visit(Entry{Name: name, Type: odd[name], Look: func() (upload.Identity, error) { return d.Look(name) }}); err != nil {
+		if err := visit(Entry{Name: name, Type: odd[name], look: d.Look}); err != nil {
 			return err
 		}
 	}
