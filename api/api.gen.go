@@ -452,6 +452,9 @@ type Channel struct {
 	// LeftAlone Files in the watched directory that are not ours, as of the last look.
 	LeftAlone int64 `json:"left_alone"`
 
+	// LinkBitsPerSecond How fast uploads have been lately, as COMPRESSION=auto reckons; null before there was one large enough to tell.
+	LinkBitsPerSecond *int64 `json:"link_bits_per_second"`
+
 	// Name Example: flu
 	Name string `json:"name"`
 

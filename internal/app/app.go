@@ -19,6 +19,7 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/httpapi"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/pack"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/pipeline"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/recovery"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
@@ -67,6 +68,7 @@ type App struct {
 	lines        map[upload.Channel]*line
 	stages       stages
 	sending      *sending
+	chooser      *pack.Chooser
 	batches      *validate.Batches
 	compare      chan string // batches of which a file has left validation
 	pipeline     *pipeline.Pipeline
@@ -208,7 +210,8 @@ func (a *App) newGate(ch upload.Channel) *channel.Gate {
 	})
 }
 
-func (a *App) buildPipeline(context.Context) error {
+func (a *App) buildPipeline(ctx context.Context) error {
+	a.chooser = a.newChooser(ctx)
 	a.stages = a.newStages()
 	var names []upload.Channel
 	for _, l := range a.ordered() {
@@ -232,7 +235,9 @@ func (a *App) recorded(stage string, before, after upload.Upload) {
 	a.moved.Add(1)
 	switch {
 	case stage == "transmit":
-		a.sending.forget(after.ID)
+		if bytes, took := a.sending.forget(after.ID); after.State == upload.StateSent && after.Ticket.Fate == upload.Answered {
+			a.chooser.Sent(after.Channel, bytes, took)
+		}
 	case stage == "confirm" && after.State == upload.StateDecided:
 		a.decided.note(after)
 	}

@@ -17,6 +17,7 @@ type sending struct {
 }
 
 type sent struct {
+	channel      upload.Channel
 	began        time.Time
 	bytes, total int64
 }
@@ -29,17 +30,35 @@ func (s *sending) note(u upload.Upload, bytes int64) {
 	defer s.mu.Unlock()
 	row, ok := s.rows[u.ID]
 	if !ok || bytes < row.bytes { // a new sending
-		row = sent{began: s.now(), total: u.PackedSize}
+		row = sent{channel: u.Channel, began: s.now(), total: u.PackedSize}
 	}
 	row.bytes = bytes
 	s.rows[u.ID] = row
 }
 
-// forget drops an upload whose stage has ended.
-func (s *sending) forget(id upload.ID) {
+// forget drops an upload whose stage has ended. It gives what was sent of it and
+// in which time; nothing if it was not sent.
+func (s *sending) forget(id upload.ID) (bytes int64, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	row, ok := s.rows[id]
+	if !ok {
+		return 0, 0
+	}
 	delete(s.rows, id)
+	return row.bytes, s.now().Sub(row.began)
+}
+
+// ahead is how many bytes are still to be sent of what is being sent.
+func (s *sending) ahead(ch upload.Channel) (bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, row := range s.rows {
+		if row.channel == ch {
+			bytes += row.total - row.bytes
+		}
+	}
+	return bytes
 }
 
 // Sending implements httpapi.Progress.

@@ -45,7 +45,7 @@ func (s shown) view(l *line, backlog []journal.Backlog, accepted []journal.Accep
 	settling, _ := s.a.stages.settle.Status(l.Name)
 	v := httpapi.Channel{
 		Name: l.Name, ServerURL: l.ServerURL.String(), Protocol: l.Protocol, WatchDir: l.WatchDir,
-		SettleMode: string(settling.Mode), WriterProbe: probed(settling.Probe), LeftAlone: int64(seen.NotOurs),
+		SettleMode: string(settling.Mode), WriterProbe: probed(settling.Probe), LeftAlone: int64(seen.NotOurs), LinkSpeed: int64(8 * s.a.link(l.Name)),
 		Directory:     directoryOf(seen, settling),
 		ServerMessage: standing.ServerMessage, PausedBy: standing.PausedBy, Since: since(standing),
 		NextProbeAt: standing.NextProbeAt, LastAccepted: map[upload.Kind]time.Time{},

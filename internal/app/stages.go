@@ -67,7 +67,7 @@ func (a *App) newStages() stages {
 	packing := pack.New(pack.Options{
 		Spool: a.spool, Sources: looks, Contents: a.journal, Limit: int64(cfg.SpoolLimit), Reserve: int64(cfg.DiskReserve), Logger: log,
 		Shared: a.journal.Shared(), Now: a.now,
-		Level: func(upload.Channel, int64) int { return cfg.CompressionLevel() },
+		Level: a.level, Packed: a.chooser.Packed,
 	})
 	backoff := upload.Backoff{Min: cfg.RetryMin, Max: cfg.RetryMax}
 	return stages{

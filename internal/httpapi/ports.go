@@ -132,6 +132,7 @@ type Channel struct {
 	WriterProbe   string // works, cannot_say; empty: not tried
 	Watching      string // events, rescans; empty: the directory is not there
 	LeftAlone     int64  // files that are not ours
+	LinkSpeed     int64  // of late uploads, in bits per second; 0: not known
 	Directory     Directory
 	Backlog       Backlog
 	LastAccepted  map[upload.Kind]time.Time

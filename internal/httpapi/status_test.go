@@ -31,7 +31,7 @@ func TestStatusShowsProgramAndChannels(t *testing.T) {
 			"remedy": {"zh": "请更正账号和密码，然后执行连接测试", "en": "correct account and password and then run the connection test"},
 			"detail": "d", "server_message": "密码错误", "paused_by": null, "since": "2026-11-22T08:00:00Z", "next_probe_at": "2026-11-22T08:00:00Z",
 			"server_url": "https://flu.example/base/", "protocol": "hqms", "watch_dir": "/data/flu", "settle_mode": "auto", "writer_probe": "works",
-			"watching": "events", "left_alone": 3,
+			"watching": "events", "left_alone": 3, "link_bits_per_second": null,
 			"directory": {"file_system": "ext4", "network": false, "self_test": "ok", "probe_doubt": "not_owner", "overflows": 1, "ours": 2,
 				"ignored": 1, "not_ours": 3, "last_scan_at": "2026-11-22T08:00:00Z", "scan_seconds": 0.25,
 				"unfit": [{"name": "flu_x.csv", "reason": "not_a_regular_file", "reason_text": {

@@ -113,7 +113,7 @@ func viewChannel(c Channel) api.Channel {
 		Name: string(c.Name), State: c.State, Reason: orNil(string(c.Reason)), ReasonText: reasonText(c.Reason), Remedy: remedyText(c.Reason),
 		Detail: orNil(c.Detail), ServerMessage: orNil(c.ServerMessage), PausedBy: orNil(c.PausedBy), Since: orNil(c.Since), NextProbeAt: orNil(c.NextProbeAt),
 		ServerURL: bareURL(c.ServerURL), Protocol: c.Protocol, WatchDir: c.WatchDir, SettleMode: c.SettleMode,
-		WriterProbe: orNil(c.WriterProbe), Watching: orNil(c.Watching), LeftAlone: c.LeftAlone, Directory: viewDirectory(c.Directory),
+		WriterProbe: orNil(c.WriterProbe), Watching: orNil(c.Watching), LeftAlone: c.LeftAlone, LinkBitsPerSecond: orNil(c.LinkSpeed), Directory: viewDirectory(c.Directory),
 		Backlog:      api.Backlog{Files: c.Backlog.Files, Bytes: c.Backlog.Bytes, OldestSeconds: c.Backlog.Oldest.Seconds(), States: map[string]int64{}},
 		LastAccepted: map[string]time.Time{},
 	}

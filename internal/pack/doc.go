@@ -11,6 +11,10 @@
 //	Run                          renamed to spool/<id>.zip, directory fsynced
 //	Open                         size and digest checked again before sending
 //
+// How hard is tried is chosen by a [Chooser]: the level with which a file has
+// arrived soonest, packing and sending together. Up to level 9 a fast encoder
+// packs, beyond it package optimal, for one file at a time.
+//
 // Invariants:
 //   - The same content, name, modification time and level give the same bytes.
 //   - Memory does not depend on the file's size.

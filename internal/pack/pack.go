@@ -45,9 +45,12 @@ type Options struct {
 	Contents Contents
 	Limit    int64 // most bytes in the spool; 0: no limit
 	Reserve  int64 // bytes to be left free on the spool's disk
-	// Level chooses the compression level (1 to 9) for a source of size bytes;
-	// nil, or an answer of 0: DefaultLevel.
-	Level   func(ch upload.Channel, size int64) int
+	// Level chooses the compression level (1 to MostLevel) for a source of size
+	// bytes; nil, or an answer of 0: DefaultLevel.
+	Level func(ch upload.Channel, size int64) int
+	// Packed is told how long a source of so many bytes took at a level, reading
+	// and checking included, and how small it became; nil: nobody is.
+	Packed  func(ch upload.Channel, level int, source, packed int64, took time.Duration)
 	Recheck time.Duration // 0: DefaultRecheck
 	// Shared says that other processes use the same spool: Sweep leaves alone what
 	// was written to within SweepAge.

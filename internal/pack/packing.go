@@ -9,10 +9,7 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"sync"
 	"time"
-
-	"github.com/klauspost/compress/flate"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -43,6 +40,9 @@ type Packing struct {
 	entry   io.Writer
 	release func()
 	over    bool
+	level   int
+	source  upload.Upload
+	began   time.Time
 }
 
 // Begin starts the packed copy of u, a settled upload. What an earlier try left
@@ -59,7 +59,7 @@ func (s *Stage) Begin(_ context.Context, u upload.Upload) (*Packing, error) {
 	if err != nil {
 		return nil, durable.Fault(err, "begin the packed copy")
 	}
-	p := &Packing{stage: s, id: u.ID, file: file, sum: sha256.New()}
+	p := &Packing{stage: s, id: u.ID, file: file, sum: sha256.New(), source: u, began: time.Now()}
 	p.out = bufio.NewWriterSize(sink{p}, int(min(max(u.Source.Size, leastOutputBuffer), outputBuffer)))
 	p.archive = zip.NewWriter(p.out)
 	p.compressWith(s.level(u))
@@ -68,15 +68,6 @@ func (s *Stage) Begin(_ context.Context, u upload.Upload) (*Packing, error) {
 		return nil, p.fail(err)
 	}
 	return p, nil
-}
-
-func (s *Stage) level(u upload.Upload) int {
-	if s.o.Level != nil {
-		if level := s.o.Level(u.Channel, u.Source.Size); level >= flate.BestSpeed && level <= flate.BestCompression {
-			return level
-		}
-	}
-	return DefaultLevel
 }
 
 // modified is the source's time, in whole seconds and UTC so that the bytes do
@@ -92,9 +83,9 @@ func modified(u upload.Upload) time.Time {
 func (p *Packing) compressWith(level int) {
 	p.release = func() {}
 	p.archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
-		fw, put, err := p.stage.writers.get(level, w)
-		p.release = put
-		return fw, err
+		c, at, put, err := p.stage.writers.get(level, w)
+		p.release, p.level = put, at
+		return c, err
 	})
 }
 
@@ -123,6 +114,9 @@ func (p *Packing) Finish() (size int64, digest string, err error) {
 	}
 	p.over = true
 	p.release()
+	if p.stage.o.Packed != nil {
+		p.stage.o.Packed(p.source.Channel, p.level, p.source.Source.Size, p.size, time.Since(p.began))
+	}
 	return p.size, durable.DigestPrefix + hex.EncodeToString(p.sum.Sum(nil)), nil
 }
 
@@ -161,19 +155,4 @@ func (w sink) Write(b []byte) (int, error) {
 	p.size += int64(written)
 	_, _ = p.sum.Write(b[:written])
 	return written, err
-}
-
-// compressors keeps compressors for the next file: each has tables of a
-// megabyte, too much to make anew a hundred times a second.
-type compressors [flate.BestCompression + 1]sync.Pool
-
-func (c *compressors) get(level int, w io.Writer) (fw *flate.Writer, put func(), err error) {
-	pool := &c[level]
-	fw, ok := pool.Get().(*flate.Writer)
-	if ok {
-		fw.Reset(w)
-	} else if fw, err = flate.NewWriter(w, level); err != nil {
-		return nil, func() {}, err
-	}
-	return fw, func() { pool.Put(fw) }, nil
 }

@@ -99,10 +99,13 @@ func (s *Stage) Run(ctx context.Context, u upload.Upload) (upload.Outcome, error
 	}
 	p := &pass{file: f, sum: sha256.New(), packing: packing, keys: newKeys(u)}
 	p.check = s.checker(u, p.keys)
+	keep := false
+	defer func() { // also when a check panics
+		if !keep {
+			packing.Abort()
+		}
+	}()
 	out, keep, err := s.examine(ctx, u, src, p)
-	if !keep {
-		packing.Abort()
-	}
 	if err == nil && out.Findings() != nil && s.o.Batches != nil { // the file was read whole and judged
 		s.o.Batches.add(p.keys)
 	}

@@ -1,0 +1,108 @@
+package optimal
+
+import "slices"
+
+// code is a Huffman code: for each symbol its length (0: none) and its bits, in
+// the order in which they are written.
+type code struct {
+	lens []uint8
+	bits []uint16
+}
+
+func newCode(n int) code { return code{make([]uint8, n), make([]uint16, n)} }
+
+// leaf is a symbol and how often it is used.
+type leaf struct {
+	n   uint32
+	sym uint16
+}
+
+// coder makes Huffman codes; it holds what it needs for that.
+type coder struct {
+	leaves  []leaf
+	weights [2][]uint64
+	isLeaf  [mostBits][]bool
+}
+
+// make gives c the shortest code of counts whose lengths are most at most, and
+// gives at least two symbols one: some decoders refuse a code of one.
+//
+// It is package-merge in its plainest form: level by level, pairs of the last
+// level are merged with the leaves. Of a level a prefix is taken; how many of it
+// are pairs says how long the prefix of the level below is; each leaf in a
+// prefix makes its symbol's code one bit longer.
+func (k *coder) make(c *code, counts []uint32, most int) {
+	clear(c.lens)
+	k.leaves = k.leaves[:0]
+	for s, n := range counts {
+		if n > 0 {
+			k.leaves = append(k.leaves, leaf{n, uint16(s)})
+		}
+	}
+	for s := uint16(0); len(k.leaves) < 2; s++ {
+		if !slices.ContainsFunc(k.leaves, func(l leaf) bool { return l.sym == s }) {
+			k.leaves = append(k.leaves, leaf{1, s})
+		}
+	}
+	slices.SortFunc(k.leaves, func(a, b leaf) int {
+		if a.n != b.n {
+			return int(int64(a.n) - int64(b.n))
+		}
+		return int(a.sym) - int(b.sym)
+	})
+	last := k.weights[0][:0]
+	for level := range most {
+		next := k.weights[(level+1)&1][:0]
+		mark := k.isLeaf[level][:0]
+		pair, i := 0, 0
+		for pair+1 < len(last) || i < len(k.leaves) {
+			if i < len(k.leaves) && (pair+1 >= len(last) || uint64(k.leaves[i].n) <= last[pair]+last[pair+1]) {
+				next, mark = append(next, uint64(k.leaves[i].n)), append(mark, true)
+				i++
+				continue
+			}
+			next, mark = append(next, last[pair]+last[pair+1]), append(mark, false)
+			pair += 2
+		}
+		k.weights[(level+1)&1], k.isLeaf[level] = next, mark
+		last = next
+	}
+	take := 2*len(k.leaves) - 2
+	for level := most - 1; level >= 0; level-- {
+		leaves := 0
+		for _, isLeaf := range k.isLeaf[level][:take] {
+			if isLeaf {
+				c.lens[k.leaves[leaves].sym]++
+				leaves++
+			}
+		}
+		take = 2 * (take - leaves)
+	}
+	c.number()
+}
+
+// number gives each symbol its bits by the lengths.
+func (c *code) number() {
+	var count, next [mostBits + 2]uint16
+	for _, n := range c.lens {
+		count[n]++
+	}
+	count[0] = 0
+	for n := 1; n <= mostBits; n++ {
+		next[n+1] = (next[n] + count[n]) << 1
+	}
+	for s, n := range c.lens {
+		if n > 0 {
+			c.bits[s] = reversed(next[n], n)
+			next[n]++
+		}
+	}
+}
+
+// cost is how many bits the counted symbols take in this code.
+func (c *code) cost(counts []uint32) (sum uint64) {
+	for s, n := range counts {
+		sum += uint64(n) * uint64(c.lens[s])
+	}
+	return sum
+}
