@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/calendar"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/channel"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
@@ -72,6 +73,7 @@ type App struct {
 	batches      *validate.Batches
 	compare      chan string // batches of which a file has left validation
 	pipeline     *pipeline.Pipeline
+	calendar     *calendar.Keeper // nil: nothing is expected
 	health       *health
 	server       *httpapi.Server
 	listener     net.Listener
@@ -112,6 +114,9 @@ func (a *App) startTelemetry(ctx context.Context, stdout io.Writer) error {
 		if _, ok := library.Standard(ch.Standard); ch.Standard != "" && !ok {
 			return fmt.Errorf("%s_STANDARD: there is no standard %q; those known are %v", strings.ToUpper(string(ch.Name)), ch.Standard, standardIDs(library))
 		}
+	}
+	if err := a.cfg.CheckKinds(library.Kinds); err != nil {
+		return err
 	}
 	kinds := map[upload.Channel][]upload.Kind{}
 	for _, ch := range a.cfg.Channels() {
@@ -262,9 +267,10 @@ func (a *App) faulted(stage string, u upload.Upload, f *upload.Fault) {
 }
 
 func (a *App) buildServer(ctx context.Context) error {
+	a.calendar = a.newCalendar()
 	o := httpapi.Options{
 		Version: Version, StartedAt: a.health.started,
-		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Reports: a.journal, Rebuilt: a.rebuiltAt, Pace: a.pace,
+		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Reports: a.journal, Calendar: a.reports(), Rebuilt: a.rebuiltAt, Pace: a.pace,
 		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Wrap: a.telemetry.Handler, Logger: a.log, Now: a.now,
 	}
 	if a.cfg.TLSCertFile != "" {

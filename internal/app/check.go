@@ -27,6 +27,11 @@ func runCheck(ctx context.Context, c Call, args []string) int {
 		return exitUsage
 	}
 	cfg, loaded := config.Load(c.Environ)
+	if library, err := loadStandards(cfg); err == nil {
+		if more := config.FaultsOf(cfg.CheckKinds(library.Kinds)); len(more) > 0 {
+			loaded = append(config.FaultsOf(loaded), more...)
+		}
+	}
 	report := check.Run(ctx, cfg, loaded, check.Options{
 		Network: network{cfg, config.NewSecrets(cfg, nil)}, Writers: hasWriters, Events: eventsArrive, Built: built(),
 	})

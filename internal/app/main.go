@@ -128,6 +128,10 @@ func serve(ctx context.Context, c Call, args []string) int {
 			fmt.Fprintln(c.Stderr, "启动过程中被要求停止 / told to stop while it was starting")
 			return exitOK
 		}
+		if faults := config.FaultsOf(err); len(faults) > 0 {
+			printFaults(c.Stderr, faults)
+			return exitUsage
+		}
 		if err != nil {
 			fmt.Fprintf(c.Stderr, "无法启动 / cannot start: %v\n", err)
 			return exitFailed

@@ -212,5 +212,6 @@ func (s shown) Snapshot(ctx context.Context) (telemetry.Snapshot, error) {
 		state, _, _ := stateOf(l.gate.Status(), l.watcher.Status())
 		snap.Channels = append(snap.Channels, telemetry.ChannelState{Channel: l.Name, State: state, States: states})
 	}
+	snap.Missing = s.a.missing()
 	return snap, nil
 }

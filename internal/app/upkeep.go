@@ -41,6 +41,7 @@ func (a *App) runUpkeep(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { a.watchingClock(ctx) })
 	wg.Go(func() { resting(ctx, a.moved.Load, a.giveBack) })
 	wg.Go(func() { a.keepingLinks(ctx) })
+	wg.Go(func() { a.expecting(ctx) })
 }
 
 // sweeping looks after retention until ctx ends.

@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 
 	"api":                   {},
 	"internal/httpapi":      {"api", "internal/upload", "internal/journal", "internal/phrase", "internal/calendar", "internal/reconcile", "internal/reconcile/statement"},
-	"internal/config":       {"internal/upload", "internal/phrase", "internal/pace"},
+	"internal/config":       {"internal/upload", "internal/phrase", "internal/pace", "internal/calendar"},
 	"internal/telemetry":    {"internal/upload"},
 	"internal/check":        {"internal/upload", "internal/phrase", "internal/durable", "internal/config"},
 	"internal/sandbox":      {"internal/upload", "internal/standard", "internal/validate", "internal/phrase"},

@@ -95,14 +95,11 @@ func Parse(s string) (Plan, error) {
 func parseClause(s string) (c clause, err error) {
 	words := strings.Fields(strings.ToLower(s))
 	at := slices.IndexFunc(words, func(w string) bool { return strings.Contains(w, ":") })
-	if at < 0 {
-		at = len(words)
-	}
-	if c.rhythm, c.days, err = parseRhythm(words[:min(at, len(words))]); err != nil {
-		return c, err
-	}
-	if at == len(words) {
+	if at < 0 && slices.Contains([]string{"daily", "workdays", "weekly", "monthly"}, words[0]) {
 		return c, ErrClock
+	}
+	if c.rhythm, c.days, err = parseRhythm(words[:max(at, 0)]); err != nil {
+		return c, err
 	}
 	if c.hour, c.minute, err = parseClock(words[at]); err != nil {
 		return c, err
@@ -119,12 +116,12 @@ func parseRhythm(words []string) (rhythm, []int, error) {
 	switch {
 	case words[0] == "daily" && len(rest) == 0:
 		return daily, nil, nil
-	case (words[0] == "workdays" || words[0] == "workday") && len(rest) == 0:
+	case words[0] == "workdays" && len(rest) == 0:
 		return workdays, nil, nil
 	case words[0] == "weekly":
 		days, err := parseWeekdays(strings.Join(rest, ""))
 		return weekly, days, err
-	case words[0] == "monthly" && len(rest) == 2 && (rest[0] == "workday" || rest[0] == "workdays"):
+	case words[0] == "monthly" && len(rest) == 2 && rest[0] == "workday":
 		n, err := parseDayOfMonth(rest[1], 23) // no month has more working days
 		return monthlyWorkday, []int{n}, err
 	case words[0] == "monthly" && len(rest) == 1:

@@ -51,6 +51,7 @@ func (l *loading) across(cfg *Config) {
 	for _, ch := range []Channel{cfg.HQMS, cfg.Flu} {
 		l.channel(cfg, ch)
 	}
+	l.expected(cfg)
 	if len(cfg.Channels()) == 0 && !l.channelsOptional {
 		l.fault("HQMS_WATCH_DIR, FLU_WATCH_DIR", "no_channel")
 	}

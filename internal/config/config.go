@@ -9,6 +9,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/calendar"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/pace"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -52,6 +53,9 @@ type Config struct {
 	BandwidthLimit pace.Limits `env:"BANDWIDTH_LIMIT"`
 	UploadWindow   pace.Week   `env:"UPLOAD_WINDOW"`
 
+	HolidaysFile string        `env:"HOLIDAYS_FILE" path:"file"`
+	ExpectWarn   time.Duration `env:"EXPECT_WARN" envDefault:"1h" min:"0s" max:"720h"`
+
 	Compression string `env:"COMPRESSION" envDefault:"auto" oneof:"auto,1,2,3,4,5,6,7,8,9"`
 	SpoolLimit  Bytes  `env:"SPOOL_LIMIT" envDefault:"5GiB" min:"1MiB"`
 	DiskReserve Bytes  `env:"DISK_RESERVE" envDefault:"64MiB" min:"0"`
@@ -90,6 +94,7 @@ type Channel struct {
 	BlockOn    upload.Severity `env:"BLOCK_ON" envDefault:"error" oneof:"fatal,error,warning,never"` // empty: never
 	OnAccepted string          `env:"ON_ACCEPTED" envDefault:"archive" oneof:"archive,delete,keep"`
 	OnRejected string          `env:"ON_REJECTED" envDefault:"quarantine" oneof:"quarantine,delete,keep"`
+	Expect     calendar.Plan   `env:"EXPECT"`
 
 	TokenPath         string     `env:"TOKEN_PATH" envDefault:"docking/auto/gettoken.shtml" form:"urlpath"`
 	UploadPath        string     `env:"UPLOAD_PATH" envDefault:"autoReqTran.shtml" form:"urlpath"`

@@ -75,7 +75,7 @@ func (f field) meaning() string {
 func later() []string {
 	return []string{
 		"ARCHIVE_KEY_FILE",
-		"ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_URL_FILE", "ALERT_FORMAT", "HQMS_EXPECT", "FLU_EXPECT",
+		"ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_URL_FILE", "ALERT_FORMAT",
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/calendar"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/pace"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -56,6 +57,7 @@ func (l *loading) parsers() map[reflect.Type]env.ParserFunc {
 		reflect.TypeFor[Coding]():          func(v string) (any, error) { return l.coding(v), nil },
 		reflect.TypeFor[Parameters]():      func(v string) (any, error) { return l.parameters(v), nil },
 		reflect.TypeFor[pace.Limits]():     func(v string) (any, error) { return l.limits(v), nil },
+		reflect.TypeFor[calendar.Plan]():   func(v string) (any, error) { return l.plan(v), nil },
 		reflect.TypeFor[pace.Week]():       func(v string) (any, error) { return l.week(v), nil },
 		reflect.TypeFor[upload.Severity](): func(v string) (any, error) { return l.severity(v), nil },
 	}

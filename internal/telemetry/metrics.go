@@ -32,6 +32,7 @@ const (
 	metricOldest       = "hqms_oldest_pending_seconds"
 	metricLastAccepted = "hqms_last_accepted_timestamp_seconds"
 	metricChannelState = "hqms_channel_state"
+	metricMissing      = "hqms_expected_missing"
 )
 
 // Snapshot is how things stand: what the gauges show.
@@ -39,6 +40,7 @@ type Snapshot struct {
 	Backlog      []Backlog
 	LastAccepted []LastAccepted
 	Channels     []ChannelState
+	Missing      []Missing
 }
 
 // Backlog is what waits in one state of one channel.
@@ -64,6 +66,14 @@ type ChannelState struct {
 	States  []string
 }
 
+// Missing says whether the latest expected file of a kind has not arrived by its
+// deadline.
+type Missing struct {
+	Channel upload.Channel
+	Kind    upload.Kind
+	Missing bool
+}
+
 // Source gives the snapshot that is shown at a scrape. It should be quick; an
 // error leaves the gauges out.
 type Source interface {
@@ -85,8 +95,8 @@ type metrics struct {
 }
 
 type gauges struct {
-	files, bytes, state  otelmetric.Int64ObservableGauge
-	oldest, lastAccepted otelmetric.Float64ObservableGauge
+	files, bytes, state, missing otelmetric.Int64ObservableGauge
+	oldest, lastAccepted         otelmetric.Float64ObservableGauge
 }
 
 // MetricsHandler answers scrapes.
@@ -124,7 +134,7 @@ func (t *Telemetry) startMetrics(ctx context.Context, o Options, res *resource.R
 
 func newMetrics(ctx context.Context, meter otelmetric.Meter, o Options) (*metrics, error) {
 	m := &metrics{now: o.Now}
-	var errs [8]error
+	var errs [9]error
 	m.uploads, errs[0] = meter.Int64Counter(metricUploads, otelmetric.WithUnit("{upload}"),
 		otelmetric.WithDescription("Uploads that got their verdict."))
 	m.stages, errs[1] = meter.Float64Histogram(metricStage, otelmetric.WithUnit("s"),
@@ -140,7 +150,9 @@ func newMetrics(ctx context.Context, meter otelmetric.Meter, o Options) (*metric
 		otelmetric.WithDescription("Age of the oldest file on its way; 0 if there is none."))
 	m.gauges.lastAccepted, errs[6] = meter.Float64ObservableGauge(metricLastAccepted, otelmetric.WithUnit("s"),
 		otelmetric.WithDescription("When the server last accepted a file, in seconds since 1970."))
-	_, errs[7] = meter.RegisterCallback(m.observe, m.gauges.files, m.gauges.bytes, m.gauges.state, m.gauges.oldest, m.gauges.lastAccepted)
+	m.gauges.missing, errs[7] = meter.Int64ObservableGauge(metricMissing, otelmetric.WithUnit("{file}"),
+		otelmetric.WithDescription("1 where the file that was last due has not arrived."))
+	_, errs[8] = meter.RegisterCallback(m.observe, m.gauges.files, m.gauges.bytes, m.gauges.state, m.gauges.missing, m.gauges.oldest, m.gauges.lastAccepted)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
@@ -175,6 +187,9 @@ func (m *metrics) observe(ctx context.Context, o otelmetric.Observer) error {
 	m.observeBacklog(o, snap)
 	for _, a := range snap.LastAccepted {
 		o.ObserveFloat64(m.gauges.lastAccepted, float64(a.At.UnixMilli())/1000, labels("channel", string(a.Channel), "kind", string(a.Kind)))
+	}
+	for _, e := range snap.Missing {
+		o.ObserveInt64(m.gauges.missing, truth(e.Missing), labels("channel", string(e.Channel), "kind", string(e.Kind)))
 	}
 	for _, c := range snap.Channels {
 		for _, s := range c.States {
