@@ -32,7 +32,7 @@ type Event string
 
 // The events.
 const (
-	Near     Event = "near"     // the deadline is near, and nothing has arrived
+	Near     Event = "near"     // the deadline is near, nothing has arrived or is under way
 	Missing  Event = "missing"  // the deadline has passed, and nothing has arrived
 	Restored Event = "restored" // it has arrived after either, or what was due next has
 )
@@ -259,7 +259,7 @@ func (t told) changes(all []Expectation, warn time.Duration, now time.Time) (tol
 	if s.last.State == Late && s.last.Due.Unix() > t.Missing {
 		note(Missing, s.last, &t.Missing)
 	}
-	if s.next.State == Due && warn > 0 && s.next.Due.Sub(now) <= warn && s.next.Due.Unix() > t.Near {
+	if s.next.State == Due && s.next.UnderWay == 0 && warn > 0 && s.next.Due.Sub(now) <= warn && s.next.Due.Unix() > t.Near {
 		note(Near, s.next, &t.Near)
 	}
 	return t, notices
@@ -276,7 +276,7 @@ func (k *Keeper) log(ctx context.Context, n Notice) {
 	case Missing:
 		k.o.Logger.ErrorContext(ctx, "an expected file has not arrived by its deadline", args...)
 	case Restored:
-		k.o.Logger.InfoContext(ctx, "an expected file that was missing has arrived", args...)
+		k.o.Logger.InfoContext(ctx, "an expected file has arrived after all", args...)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/oapi-codegen/runtime/types"
@@ -214,8 +215,12 @@ func share(sorted []time.Duration, percent int) time.Duration {
 }
 
 func viewRule(t journal.RuleTally) api.RuleStatistics {
-	words := text("rule."+t.Rule, nil)
+	words := cmp.Or(text("rule."+t.Rule, nil), &api.Text{Zh: t.Rule, En: t.Rule})
 	return api.RuleStatistics{
-		Rule: t.Rule, Severity: api.Severity(t.Severity), Count: t.Count, Files: t.Files, Text: *cmp.Or(words, &api.Text{Zh: t.Rule, En: t.Rule}),
+		Rule: t.Rule, Severity: api.Severity(t.Severity), Count: t.Count, Files: t.Files,
+		Text: api.Text{Zh: parameter.ReplaceAllString(words.Zh, "…"), En: parameter.ReplaceAllString(words.En, "…")},
 	}
 }
+
+// parameter is what differs from finding to finding of one rule.
+var parameter = regexp.MustCompile(`\{[a-z_0-9]+\}`)

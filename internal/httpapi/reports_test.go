@@ -50,7 +50,7 @@ func (r *record) TimeStages(context.Context, upload.Channel, journal.Span) ([]jo
 }
 
 func (r *record) CountRules(context.Context, upload.Channel, journal.Span) ([]journal.RuleTally, error) {
-	return []journal.RuleTally{{Rule: "COL-REQUIRED", Severity: upload.Error, Count: 7, Files: 2}, {Rule: "X-UNKNOWN", Severity: upload.Warning, Count: 1, Files: 1}}, r.fail
+	return []journal.RuleTally{{Rule: "COL-REQUIRED", Severity: upload.Error, Count: 7, Files: 2}, {Rule: "LIS-FLU-LINK", Severity: upload.Warning, Count: 1, Files: 1}}, r.fail
 }
 
 // Expectations gives one of each state, and remembers what was asked.
@@ -248,6 +248,9 @@ func TestStatistics(t *testing.T) {
 	delete(got, "findings")
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+	if strings.ContainsAny(fmt.Sprint(rules), "{}") {
+		t.Errorf("parameters are left open: %v", rules)
 	}
 	if first, _ := rules[0].(map[string]any); len(rules) != 2 || first["rule"] != "COL-REQUIRED" || first["count"] != 7.0 {
 		t.Errorf("got %v", rules)

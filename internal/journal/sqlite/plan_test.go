@@ -26,13 +26,14 @@ func TestNoQueryReadsAllRows(t *testing.T) {
 	}
 	whole := regexp.MustCompile(`^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?`)
 	small := []string{
+		"days", // of a report: made up, not stored
 		"reasons", "last_accepted", "uploads_claims", "uploads_unfinished", "uploads_remarkable", "uploads_prunable",
 		"uploads_spotted", // in the order of the list, from the cursor on
 	}
 	for _, q := range queries {
 		for _, line := range plan(t, j, q) {
 			m := whole.FindStringSubmatch(line)
-			if m == nil || slices.Contains(small, m[1]) || slices.Contains(small, m[2]) {
+			if m == nil || strings.Contains(line, "CONSTANT ROW") || slices.Contains(small, m[1]) || slices.Contains(small, m[2]) {
 				continue
 			}
 			t.Errorf("%s\n%s", line, q)
@@ -185,6 +186,14 @@ func exercise(t *testing.T, j *journal.Journal) {
 	_, err = j.Backlog(ctx)
 	must(err)
 	_, err = j.LastAccepted(ctx)
+	must(err)
+	span := journal.Span{Begins: now, Ends: now.Add(time.Hour)}
+	must(j.Accounts(ctx, journal.Filter{Channels: []upload.Channel{upload.Flu}, SpottedFrom: now, SpottedTo: now}, func(journal.Account) error { return nil }))
+	_, err = j.CountDays(ctx, upload.Flu, []journal.Span{span, span})
+	must(err)
+	_, err = j.TimeStages(ctx, upload.Flu, span)
+	must(err)
+	_, err = j.CountRules(ctx, upload.Flu, span)
 	must(err)
 	_, err = j.Stored(ctx, upload.InArchive, now, "", 1)
 	must(err)
