@@ -57,10 +57,25 @@ verify: generate ## what is generated is what is committed; go.mod is tidy
 vuln: ## known vulnerabilities (needs its online database)
 	$(TOOLS) govulncheck ./...
 
-bench: build ## figures as a table and bin/bench.json; BENCH_LARGE=200 for a quick run
-	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_BENCH=1 HQMS_BENCH_OUT=$(CURDIR)/bin HQMS_BENCH_LARGE=$(or $(BENCH_LARGE),2000) \
-		go test -run TestBench -count 1 -v -timeout 60m ./internal/bench
-	go test -run '^$$' -bench . -benchtime 2x -cpu 1 ./internal/validate # MB per CPU second, encoding/csv over x/text beside it
+bench: build ## figures as a table and bin/bench.json; BENCH=claim,drain chooses parts, BENCH_LARGE=200 is quicker
+	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_BENCH=1 HQMS_BENCH_PARTS='$(BENCH)' HQMS_BENCH_OUT=$(CURDIR)/bin HQMS_BENCH_LARGE=$(or $(BENCH_LARGE),2000) \
+		go test -run TestBench -count 1 -v -timeout 90m ./internal/bench
+
+.PHONY: bench-gate microbench profile
+bench-gate: build ## a minute of it, small; fails where a ratio is about twice as bad as it was
+	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_BENCH=1 HQMS_BENCH_GATE=1 HQMS_BENCH_PARTS=start,claim,scan,drain,rows,pass HQMS_BENCH_STARTS=3 HQMS_BENCH_CLAIMS=20 \
+		HQMS_BENCH_ENTRIES=20000 HQMS_BENCH_FILES=200 HQMS_BENCH_ROWS=20000 HQMS_BENCH_PASS=8 go test -run TestBench -count 1 -v -timeout 10m ./internal/bench
+
+microbench: ## benchmarks of packages, ten times each, for benchstat
+	go test -run '^$$' -bench . -count 10 -benchtime 200ms ./internal/watch
+	go test -run '^$$' -bench . -count 10 -benchtime 2x -cpu 1 ./internal/validate
+
+profile: build ## what small files spend time and memory on: bin/profile/*.pprof; keep it with the release
+	mkdir -p bin/profile
+	CGO_ENABLED=0 go build -trimpath -tags profile -ldflags '-X github.com/hqms-sidecar/hqms-sidecar/internal/app.Version=$(VERSION)' -o bin/profile/hqms-sidecar ./cmd/hqms-sidecar
+	cp bin/hqms-sandbox bin/profile/
+	PROFILE_DIR=$(CURDIR)/bin/profile HQMS_E2E_BIN=$(CURDIR)/bin/profile HQMS_BENCH=1 HQMS_BENCH_PARTS=drain HQMS_BENCH_FILES=$(or $(BENCH_FILES),1000) \
+		go test -run TestBench/drain -count 1 -v -timeout 20m ./internal/bench
 
 .PHONY: chaos chaos-short
 CHAOS ?= 15m

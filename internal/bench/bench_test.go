@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,28 +25,38 @@ func TestBench(t *testing.T) { //nolint:paralleltest // see above
 		t.Log("HQMS_BENCH is not set: nothing is measured")
 		return
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*patience)
 	defer cancel()
 	b := &bench{bin: binaries(ctx, t), library: library(t), load: load()}
+	chosen := strings.FieldsFunc(os.Getenv("HQMS_BENCH_PARTS"), func(r rune) bool { return r == ',' || r == ' ' })
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *testing.T)
 	}{
 		{"start", b.start},
 		{"claim", b.claim},
-		{"idle", b.idle},
+		{"scan", b.scan},
 		{"drain", b.drain},
+		{"inflight", b.inFlight},
+		{"rows", b.rows},
+		{"tools", b.tools},
 		{"pass", b.pass},
 		{"large", b.large},
+		{"idle", b.idle},
 	} {
+		if len(chosen) > 0 && !slices.Contains(chosen, part.name) {
+			continue
+		}
 		t.Run(part.name, func(t *testing.T) { part.run(ctx, t) })
 	}
 	b.show(t)
+	b.gate(t)
 }
 
 // bench is one run.
 type bench struct {
 	bin     string
+	server  int // process of the latest sandbox
 	library *standard.Library
 	load    string // of the machine at the beginning
 	figures []figure

@@ -10,46 +10,75 @@ import (
 )
 
 // drained is how many small files the drain figures are taken from.
-const drained = 1000
+const drained = 10_000
 
-// commitsPerUpload is how many durable transactions the journal needs for one
-// upload: a sighting, four claims, a ticket and seven outcomes at most.
+// commitsPerUpload is how many durable transactions the journal would need for
+// one upload if none were shared: a sighting, a ticket and eight outcomes at most.
 const commitsPerUpload = 10
 
 // drain measures many small files from the first rename to the last original
 // put away.
 func (b *bench) drain(ctx context.Context, t *testing.T) {
-	yard := commits(ctx, t, drained*commitsPerUpload)
-	b.note(figure{Part: "drain", What: "yardstick: one-row commits on the same disk", Value: drained * commitsPerUpload / yard.Seconds(), Unit: "/s"})
+	n := setting(t, "HQMS_BENCH_FILES", drained)
+	const sample = 1000
+	before := spent(t)
+	commit := commits(ctx, t, sample) / sample
+	busy := (spent(t) - before) / sample
+	b.note(figure{Part: "drain", What: "yardstick: one-row commits on the same disk", Value: 1 / commit.Seconds(), Unit: "/s"})
+	rclone := b.byRclone(ctx, t, n)
+	if rclone > 0 {
+		b.note(figure{Part: "drain", What: fmt.Sprintf("yardstick: rclone copy, 8 transfers, %d files to WebDAV on this machine", n), Value: float64(n) / rclone.Seconds(), Unit: "files/s"})
+	}
 	for _, poll := range []string{"50ms", "2s"} {
 		t.Run(poll, func(t *testing.T) {
-			server := b.sandbox(ctx, t)
-			s := b.sidecar(ctx, t, home(t), server, "CONCURRENCY=8", "POLL_MIN="+poll)
-			for i := range drained {
-				must(t, os.WriteFile(filepath.Join(s.flu, fileName(i)+".tmp"), b.small(t, uint64(i)), 0o640))
-			}
-			s.ready(ctx, t)
-			events := s.follow(ctx, t)
-			cpu, disk, began := s.cpu(t), s.written(t), time.Now()
-			for i := range drained {
-				path := filepath.Join(s.flu, fileName(i))
-				must(t, os.Rename(path+".tmp", path))
-			}
-			last := time.Time{}
-			for _, j := range journeys(ctx, t, events, drained) {
-				if at := j["retired"]; at.After(last) {
-					last = at
-				}
-			}
-			took := last.Sub(began)
-			what := fmt.Sprintf("%d files, 8 lanes, POLL_MIN=%s", drained, poll)
+			d := b.drainOnce(ctx, t, n, poll)
+			what := fmt.Sprintf("%d files, 8 lanes, POLL_MIN=%s", n, poll)
 			b.atLeast(figure{
-				Part: "drain", What: what, Value: drained / took.Seconds(), Unit: "files/s",
-				Ratio: yard.Seconds() / took.Seconds(), Yardstick: fmt.Sprintf("of %d bare commits per file", commitsPerUpload),
-			}, 100)
-			b.note(figure{Part: "drain", What: what + ": CPU per file", Value: ms(s.cpu(t)-cpu) / drained, Unit: "ms"})
-			b.note(figure{Part: "drain", What: what + ": written per file", Value: (s.written(t) - disk) / drained / 1024, Unit: "KiB"})
-			b.note(figure{Part: "drain", What: what + ": peak resident memory", Value: s.memory(t, "VmHWM"), Unit: "MiB"})
+				Part: "drain", What: what, Value: float64(n) / d.took.Seconds(), Unit: "files/s",
+				Ratio: float64(commit) * commitsPerUpload * float64(n) / float64(d.took), Yardstick: fmt.Sprintf("of %d bare commits per file", commitsPerUpload),
+			}, 300)
+			if rclone > 0 {
+				b.atLeast(figure{Part: "drain", What: what + ", against rclone", Value: float64(rclone) / float64(d.took), Unit: "×"}, 2)
+			}
+			b.note(figure{
+				Part: "drain", What: "CPU per file, POLL_MIN=" + poll, Value: ms(d.cpu) / float64(n), Unit: "ms",
+				Ratio: float64(d.cpu) / float64(n) / float64(busy), Yardstick: "× that of a bare commit",
+			})
+			b.note(figure{Part: "drain", What: "CPU of the sandbox per file, POLL_MIN=" + poll, Value: ms(d.server) / float64(n), Unit: "ms"})
+			b.note(figure{Part: "drain", What: "written per file, POLL_MIN=" + poll, Value: d.written / float64(n) / 1024, Unit: "KiB"})
+			b.note(figure{Part: "drain", What: "peak resident memory, POLL_MIN=" + poll, Value: d.memory, Unit: "MiB"})
 		})
+	}
+}
+
+// drainage is what one drain took.
+type drainage struct {
+	took, cpu, server time.Duration
+	written, memory   float64
+}
+
+func (b *bench) drainOnce(ctx context.Context, t *testing.T, n int, poll string) drainage {
+	t.Helper()
+	server := b.sandbox(ctx, t)
+	s := b.sidecar(ctx, t, home(t), server, "CONCURRENCY=8", "POLL_MIN="+poll)
+	for i := range n {
+		must(t, os.WriteFile(filepath.Join(s.flu, fileName(i)+".tmp"), b.small(t, uint64(i)), 0o640))
+	}
+	s.ready(ctx, t)
+	events := s.follow(ctx, t)
+	cpu, theirs, disk, began := s.cpu(t), cpuOf(t, b.server), s.written(t), time.Now()
+	for i := range n {
+		path := filepath.Join(s.flu, fileName(i))
+		must(t, os.Rename(path+".tmp", path))
+	}
+	last := time.Time{}
+	for _, j := range journeys(ctx, t, events, n) {
+		if at := j["retired"]; at.After(last) {
+			last = at
+		}
+	}
+	return drainage{
+		took: last.Sub(began), cpu: s.cpu(t) - cpu, server: cpuOf(t, b.server) - theirs,
+		written: s.written(t) - disk, memory: s.memory(t, "VmHWM"),
 	}
 }

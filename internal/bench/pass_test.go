@@ -38,7 +38,7 @@ func (b *bench) pass(ctx context.Context, t *testing.T) {
 	} {
 		t.Run(feed.layout, func(t *testing.T) {
 			dir := home(t)
-			u := b.source(t, dir, feed, passed)
+			u := b.source(t, dir, feed, setting(t, "HQMS_BENCH_PASS", passed))
 			w := workshop{t: t, dir: dir, u: u}
 			whole := w.best(func() { w.validateAndPack(ctx, b) })
 			alone := w.best(func() { w.pack(ctx) })

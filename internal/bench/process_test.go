@@ -47,7 +47,7 @@ func (b *bench) sidecar(ctx context.Context, t *testing.T, dir, server string, e
 	}
 	s.cmd = exec.CommandContext(ctx, filepath.Join(b.bin, "hqms-sidecar"))
 	s.cmd.Env = append([]string{
-		"LISTEN_ADDR=" + addr, "STATE_DIR=" + s.state, "TZ=Asia/Shanghai", "LOG_LEVEL=warn", "PROFILE_DIR=" + os.Getenv("PROFILE_DIR"),
+		"LISTEN_ADDR=" + addr, "STATE_DIR=" + s.state, "TZ=Asia/Shanghai", "LOG_LEVEL=error", "PROFILE_DIR=" + os.Getenv("PROFILE_DIR"),
 		"FLU_WATCH_DIR=" + s.flu, "FLU_ACCOUNT=demo", "FLU_PASSWORD=demo", "FLU_SERVER_URL=" + server + "/flu/",
 		"HQMS_WATCH_DIR=" + s.hqms, "HQMS_ACCOUNT=demo", "HQMS_PASSWORD=demo", "HQMS_SERVER_URL=" + server + "/hqms/",
 	}, env...)
@@ -113,6 +113,7 @@ func (b *bench) sandbox(ctx context.Context, t *testing.T, args ...string) strin
 	addr := freeAddr(ctx, t)
 	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "hqms-sandbox"), append([]string{"serve", "-listen", addr, "-step", "1ms"}, args...)...)
 	must(t, cmd.Start())
+	b.server = cmd.Process.Pid
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
@@ -148,7 +149,12 @@ func (s *sidecar) memory(t *testing.T, field string) float64 {
 // which the kernel tells to the nanosecond.
 func (s *sidecar) cpu(t *testing.T) time.Duration {
 	t.Helper()
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
+	return cpuOf(t, s.cmd.Process.Pid)
+}
+
+func cpuOf(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	must(t, err)
 	var total time.Duration
 	for _, path := range threads {

@@ -1,0 +1,135 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// rows measures how the start and the API's answers grow with the journal.
+func (b *bench) rows(ctx context.Context, t *testing.T) {
+	most := setting(t, "HQMS_BENCH_ROWS", 1_000_000)
+	var starts, lists, statuses curve
+	for n := most / 100; n <= most; n *= 10 {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			server, dir := b.sandbox(ctx, t), home(t)
+			began := time.Now()
+			fill(ctx, t, filepath.Join(dir, "state"), n)
+			t.Logf("%d rows were made in %v", n, time.Since(began))
+			var took []time.Duration
+			for range 3 {
+				s := b.sidecar(ctx, t, dir, server)
+				took = append(took, s.ready(ctx, t))
+				s.stop()
+			}
+			starts.add(n, quantile(took, 0.5))
+			s := b.sidecar(ctx, t, dir, server)
+			s.ready(ctx, t)
+			statuses.add(n, s.answered(ctx, t, "/status"))
+			first, next := s.page(ctx, t, "")
+			var deep []time.Duration
+			for range 10 {
+				var d time.Duration
+				d, next = s.page(ctx, t, next)
+				deep = append(deep, d)
+			}
+			lists.add(n, max(first, quantile(deep, 0.5)))
+			b.note(figure{Part: "rows", What: fmt.Sprintf("%d rows: resident memory, lists read", n), Value: s.memory(t, "VmRSS"), Unit: "MiB"})
+		})
+	}
+	if t.Failed() {
+		return
+	}
+	b.atMost(figure{Part: "rows", What: fmt.Sprintf("start to ready, %d rows", most), Value: starts.last(), Unit: "ms", Ratio: starts.growth(), Yardstick: "× that with a hundredth of the rows; " + starts.fit()}, 2000)
+	b.note(figure{Part: "rows", What: fmt.Sprintf("page of the list, %d rows", most), Value: lists.last(), Unit: "ms", Ratio: lists.growth(), Yardstick: "× that with a hundredth of the rows; " + lists.fit()})
+	b.note(figure{Part: "rows", What: fmt.Sprintf("/status, %d rows", most), Value: statuses.last(), Unit: "ms", Ratio: statuses.growth(), Yardstick: "× that with a hundredth of the rows; " + statuses.fit()})
+}
+
+// answered is the median time of five answers.
+func (s *sidecar) answered(ctx context.Context, t *testing.T, path string) time.Duration {
+	t.Helper()
+	var took []time.Duration
+	for range 5 {
+		began := time.Now()
+		var ignored any
+		s.get(ctx, t, path, &ignored)
+		took = append(took, time.Since(began))
+	}
+	return quantile(took, 0.5)
+}
+
+// page reads one page of the list and gives the cursor of the next.
+func (s *sidecar) page(ctx context.Context, t *testing.T, cursor string) (took time.Duration, next string) {
+	t.Helper()
+	var list struct {
+		Next string `json:"next"`
+	}
+	path := "/uploads?limit=10"
+	if cursor != "" {
+		path += "&cursor=" + cursor
+	}
+	began := time.Now()
+	s.get(ctx, t, path, &list)
+	if list.Next == "" {
+		t.Fatal("the list ends too early")
+	}
+	return time.Since(began), list.Next
+}
+
+func (s *sidecar) get(ctx context.Context, t *testing.T, path string, into any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, http.NoBody)
+	must(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	must(t, err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", path, resp.Status)
+	}
+	must(t, json.NewDecoder(resp.Body).Decode(into))
+}
+
+// inFlight measures a sidecar whose server has many uploads and takes its time.
+func (b *bench) inFlight(ctx context.Context, t *testing.T) {
+	n := setting(t, "HQMS_BENCH_IN_FLIGHT", 1000)
+	s := b.sidecar(ctx, t, home(t), b.sandbox(ctx, t, "-step", "10m"), "SETTLE=closed", "CONCURRENCY=8", "POLL_MIN=1s", "POLL_MAX=5s")
+	s.ready(ctx, t)
+	events := s.follow(ctx, t)
+	alone := s.settled(ctx, t, events, b, 0)
+	for i := range n {
+		closing(t, s.flu, fileName(100+i), b.small(t, uint64(100+i)))
+	}
+	for sent := 0; sent < n; {
+		if next(ctx, t, events).To == "sent" {
+			sent++
+		}
+	}
+	pause(ctx, t, 3*time.Second)
+	crowded := s.settled(ctx, t, events, b, 50)
+	what := fmt.Sprintf("%d uploads wait for their verdict", n)
+	b.atMost(figure{Part: "inflight", What: what + ": peak resident memory", Value: s.memory(t, "VmHWM"), Unit: "MiB"}, 64)
+	b.note(figure{Part: "inflight", What: what + ": a new file, close → settled, p50", Value: ms(crowded), Unit: "ms", Ratio: float64(crowded) / float64(alone), Yardstick: "× that with nothing in flight"})
+	b.note(figure{Part: "inflight", What: what + ": /status", Value: ms(s.answered(ctx, t, "/status")), Unit: "ms"})
+	_ = os.RemoveAll(s.flu) // the uploads are abandoned with it
+}
+
+// settled is the median time from a close to the settling of 20 files.
+func (s *sidecar) settled(ctx context.Context, t *testing.T, events <-chan event, b *bench, from int) time.Duration {
+	t.Helper()
+	var took []time.Duration
+	for i := range 20 {
+		moment := closing(t, s.flu, fileName(from+i), b.small(t, uint64(from+i)))
+		for {
+			if e := next(ctx, t, events); e.To == "settled" && e.Name == "settled" {
+				took = append(took, e.At.Sub(moment))
+				break
+			}
+		}
+	}
+	return quantile(took, 0.5)
+}
