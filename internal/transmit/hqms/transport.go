@@ -27,7 +27,7 @@ func newTransport(n Network, p Patience) *http.Transport {
 		TLSHandshakeTimeout:    p.Connect,
 		DisableCompression:     true, // the limit on answers counts what is read
 		MaxResponseHeaderBytes: 64 << 10,
-		MaxIdleConnsPerHost:    4,
+		MaxIdleConnsPerHost:    32, // as many as may ask at once: a handshake costs more than the question
 		IdleConnTimeout:        30 * time.Second,
 	}
 	if t.DialContext == nil {
