@@ -70,6 +70,7 @@ type App struct {
 	stages       stages
 	sending      *sending
 	chooser      *pack.Chooser
+	alerts       alerts
 	batches      *validate.Batches
 	compare      chan string // batches of which a file has left validation
 	pipeline     *pipeline.Pipeline
@@ -92,7 +93,7 @@ func New(ctx context.Context, cfg *config.Config, stdout io.Writer, seams Seams)
 	a.health = &health{a: a, started: a.now()}
 	for _, setUp := range []func(context.Context) error{
 		func(ctx context.Context) error { return a.startTelemetry(ctx, stdout) },
-		a.openState, a.openJournal, a.openChannels, a.bringJournalUp, a.buildPipeline, a.buildServer,
+		a.openState, a.openJournal, a.openChannels, a.bringJournalUp, a.buildAlerts, a.buildPipeline, a.buildServer,
 	} {
 		if err := setUp(ctx); err != nil {
 			return nil, errors.Join(err, a.life.stop(stopBudget, slog.New(slog.DiscardHandler)))
@@ -271,7 +272,7 @@ func (a *App) buildServer(ctx context.Context) error {
 	o := httpapi.Options{
 		Version: Version, StartedAt: a.health.started,
 		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Reports: a.journal, Calendar: a.reports(), Rebuilt: a.rebuiltAt, Pace: a.pace,
-		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Wrap: a.telemetry.Handler, Logger: a.log, Now: a.now,
+		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Alerts: told{a}, Wrap: a.telemetry.Handler, Logger: a.log, Now: a.now,
 	}
 	if a.cfg.TLSCertFile != "" {
 		o.TLS = &httpapi.TLSFiles{Cert: a.cfg.TLSCertFile, Key: a.cfg.TLSKeyFile, ClientCA: a.cfg.TLSClientCAFile}

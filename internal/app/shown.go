@@ -208,6 +208,9 @@ func (s shown) Snapshot(ctx context.Context) (telemetry.Snapshot, error) {
 	for _, st := range channel.States() {
 		states = append(states, string(st))
 	}
+	if snap.Alerts, err = s.a.openAlerts(ctx); err != nil {
+		return snap, err
+	}
 	for _, l := range s.a.ordered() {
 		state, _, _ := stateOf(l.gate.Status(), l.watcher.Status())
 		snap.Channels = append(snap.Channels, telemetry.ChannelState{Channel: l.Name, State: state, States: states})

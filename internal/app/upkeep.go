@@ -42,6 +42,7 @@ func (a *App) runUpkeep(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { resting(ctx, a.moved.Load, a.giveBack) })
 	wg.Go(func() { a.keepingLinks(ctx) })
 	wg.Go(func() { a.expecting(ctx) })
+	a.runAlerts(ctx, wg)
 }
 
 // sweeping looks after retention until ctx ends.
@@ -57,6 +58,9 @@ func (a *App) sweeping(ctx context.Context) {
 			a.log.Info("retention swept", slog.Int("expired", swept.Expired), slog.Int("put_back", swept.PutBack), slog.Int("leftover", swept.Leftover))
 		}
 		a.prune(ctx)
+		if _, err := a.journal.PruneAlerts(ctx, time.Now().Add(-a.cfg.JournalRetention), pruneSlice); err != nil && ctx.Err() == nil {
+			a.log.Warn("alerts were not pruned, will try again", slog.Any("error", err))
+		}
 		a.sweepShared(ctx)
 		select {
 		case <-ctx.Done():

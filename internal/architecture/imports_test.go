@@ -51,8 +51,10 @@ var mayImport = map[string][]string{
 	"internal/recovery":                      {"internal/upload", "internal/durable"},
 	"internal/pipeline":                      {"internal/upload", "internal/journal"},
 
+	"internal/alert": {"internal/upload", "internal/journal", "internal/phrase", "internal/pace"},
+
 	"api":                   {},
-	"internal/httpapi":      {"api", "internal/upload", "internal/journal", "internal/phrase", "internal/calendar", "internal/reconcile", "internal/reconcile/statement"},
+	"internal/httpapi":      {"api", "internal/upload", "internal/journal", "internal/phrase", "internal/calendar", "internal/reconcile", "internal/reconcile/statement", "internal/alert"},
 	"internal/config":       {"internal/upload", "internal/phrase", "internal/pace", "internal/calendar"},
 	"internal/telemetry":    {"internal/upload"},
 	"internal/check":        {"internal/upload", "internal/phrase", "internal/durable", "internal/config"},

@@ -48,6 +48,7 @@ func (l *loading) across(cfg *Config) {
 	if cfg.DatabaseURL.IsSet() && !postgresAddress(cfg.DatabaseURL.Reveal()) {
 		l.fault("DATABASE_URL", "bad_database")
 	}
+	l.alerts(cfg)
 	for _, ch := range []Channel{cfg.HQMS, cfg.Flu} {
 		l.channel(cfg, ch)
 	}

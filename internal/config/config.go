@@ -64,6 +64,19 @@ type Config struct {
 	QuarantineRetention time.Duration `env:"QUARANTINE_RETENTION" envDefault:"2160h" min:"1h" max:"876000h"`
 	JournalRetention    time.Duration `env:"JOURNAL_RETENTION" envDefault:"4320h" min:"1h" max:"876000h"`
 
+	AlertWebhookURL   Secret        `env:"ALERT_WEBHOOK_URL" form:"webhook"`
+	AlertFormat       string        `env:"ALERT_FORMAT" envDefault:"json" oneof:"json,dingtalk,wecom,feishu,alertmanager"`
+	AlertSecret       Secret        `env:"ALERT_SECRET"`
+	AlertLanguage     string        `env:"ALERT_LANGUAGE" envDefault:"zh" oneof:"zh,en"`
+	AlertMinSeverity  string        `env:"ALERT_MIN_SEVERITY" envDefault:"warning" oneof:"warning,critical"`
+	AlertQuietHours   pace.Week     `env:"ALERT_QUIET_HOURS"`
+	AlertGroupWait    time.Duration `env:"ALERT_GROUP_WAIT" envDefault:"30s" min:"1s" max:"1h"`
+	AlertRepeat       time.Duration `env:"ALERT_REPEAT" envDefault:"4h" min:"0s" max:"720h"`
+	AlertOfflineAfter time.Duration `env:"ALERT_OFFLINE_AFTER" envDefault:"30m" min:"1s" max:"720h"`
+	AlertExpiryBefore time.Duration `env:"ALERT_EXPIRY_BEFORE" envDefault:"720h" min:"1h" max:"8760h"`
+	AlertCAFile       string        `env:"ALERT_CA_FILE" path:"file"`
+	PublicURL         URL           `env:"PUBLIC_URL" form:"public"`
+
 	HQMS Channel `envPrefix:"HQMS_"`
 	Flu  Channel `envPrefix:"FLU_"`
 
@@ -85,6 +98,8 @@ type Channel struct {
 	Protocol  string         `env:"PROTOCOL" envDefault:"hqms" oneof:"hqms" later:"tus,sftp,s3,dir"`
 	Account   Secret         `env:"ACCOUNT"`
 	Password  Secret         `env:"PASSWORD"`
+
+	PasswordExpires string `env:"PASSWORD_EXPIRES" form:"date"` // yyyy-mm-dd
 
 	CAFile         string `env:"CA_FILE" path:"file"`
 	ClientCertFile string `env:"CLIENT_CERT_FILE" path:"file"`

@@ -71,6 +71,8 @@ func TestDefaultsAreTheContract(t *testing.T) {
 		"QUIET_PERIOD": "2s", "RESCAN_INTERVAL": "30s", "SETTLE": "auto", "CONCURRENCY": "2",
 		"RETRY_MIN": "1s", "RETRY_MAX": "15m", "POLL_MIN": "2s", "POLL_MAX": "1m", "RESULT_DEADLINE": "24h", "UNKNOWN_GRACE": "1m",
 		"BANDWIDTH_LIMIT": "", "UPLOAD_WINDOW": "", "HOLIDAYS_FILE": "", "EXPECT_WARN": "1h",
+		"ALERT_WEBHOOK_URL": "", "ALERT_FORMAT": "json", "ALERT_SECRET": "", "ALERT_LANGUAGE": "zh", "ALERT_MIN_SEVERITY": "warning", "ALERT_QUIET_HOURS": "",
+		"ALERT_GROUP_WAIT": "30s", "ALERT_REPEAT": "4h", "ALERT_OFFLINE_AFTER": "30m", "ALERT_EXPIRY_BEFORE": "720h", "ALERT_CA_FILE": "", "PUBLIC_URL": "",
 		"REFUSED_RETRY": "15m", "REFUSED_PER_DAY": "5", "COMPRESSION": "auto", "SPOOL_LIMIT": "5GiB", "DATABASE_URL": "", "DISK_RESERVE": "64MiB",
 		"ARCHIVE_RETENTION": "720h", "QUARANTINE_RETENTION": "2160h", "JOURNAL_RETENTION": "4320h",
 		"HQMS_SERVER_URL": "https://ts.hqms.org.cn/", "FLU_SERVER_URL": "https://flu.hqms.org.cn/",
@@ -78,7 +80,7 @@ func TestDefaultsAreTheContract(t *testing.T) {
 	}
 	for _, p := range []string{"HQMS_", "FLU_"} {
 		for name, value := range map[string]string{
-			"PROTOCOL": "hqms", "CA_FILE": "", "CLIENT_CERT_FILE": "", "CLIENT_KEY_FILE": "", "STANDARD": "",
+			"PROTOCOL": "hqms", "CA_FILE": "", "CLIENT_CERT_FILE": "", "CLIENT_KEY_FILE": "", "STANDARD": "", "PASSWORD_EXPIRES": "",
 			"BLOCK_ON": "error", "ON_ACCEPTED": "archive", "ON_REJECTED": "quarantine", "EXPECT": "",
 			"UPLOAD_CONTENT_TYPE": "multipart/form-data; boundary=Bounday---------------------------7d318fd100112", "UPLOAD_PARAMETERS": "",
 			"TOKEN_PATH": "docking/auto/gettoken.shtml", "UPLOAD_PATH": "autoReqTran.shtml", "RESULT_PATH": "docking/auto/findResult.shtml",

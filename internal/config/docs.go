@@ -50,7 +50,7 @@ func section(b *strings.Builder, lang phrase.Lang, id string, all []field, in fu
 
 func defaultCell(f field) string {
 	switch {
-	case f.typ.Name() == "URL":
+	case f.typ.Name() == "URL" && f.prefix != "":
 		return "`" + defaultServer(channelOf("HQMS_")).String() + "`, `" + defaultServer(channelOf("FLU_")).String() + "`"
 	case f.def == "":
 		return "–"

@@ -38,7 +38,7 @@ func walk(t reflect.Type, prefix string, at []int) []field {
 			continue
 		}
 		def := f.Tag.Get("envDefault")
-		if f.Type == reflect.TypeFor[URL]() {
+		if f.Type == reflect.TypeFor[URL]() && prefix != "" {
 			def = defaultServer(channelOf(prefix)).String()
 		}
 		all = append(all, field{name: prefix + name, prefix: prefix, own: name, def: def, typ: f.Type, index: index, tag: f.Tag})
@@ -75,7 +75,6 @@ func (f field) meaning() string {
 func later() []string {
 	return []string{
 		"ARCHIVE_KEY_FILE",
-		"ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_URL_FILE", "ALERT_FORMAT",
 	}
 }
 

@@ -74,6 +74,8 @@ func (l *loading) text(v string) string {
 		return l.path(v)
 	case f.tag.Get("form") == "address":
 		return l.address(v)
+	case f.tag.Get("form") == "date":
+		return l.date(v)
 	case f.tag.Get("form") == "header":
 		return l.shaped(v, regexp.MustCompile(`^[!-~]([ -~]{0,254}[!-~])?$`), "bad_header")
 	case f.tag.Get("form") == "parameter": // "-": none is sent

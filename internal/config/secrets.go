@@ -56,6 +56,7 @@ func NewSecrets(cfg *Config, log *slog.Logger) *Secrets {
 func (c *Config) secrets() map[string]Secret {
 	return map[string]Secret{
 		"DATABASE_URL": c.DatabaseURL, "API_TOKEN": c.APIToken, "API_VIEW_TOKEN": c.APIViewToken,
+		"ALERT_WEBHOOK_URL": c.AlertWebhookURL, "ALERT_SECRET": c.AlertSecret,
 		"HQMS_ACCOUNT": c.HQMS.Account, "HQMS_PASSWORD": c.HQMS.Password,
 		"FLU_ACCOUNT": c.Flu.Account, "FLU_PASSWORD": c.Flu.Password,
 	}
@@ -87,6 +88,14 @@ func (s *Secrets) Tokens() (operator, viewer string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.values["API_TOKEN"], s.values["API_VIEW_TOKEN"]
+}
+
+// Alerts are the address of the receiver of alerts and the secret that messages
+// are signed with, as they are now; empty: not set. The address holds a token.
+func (s *Secrets) Alerts() (webhook, secret string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.values["ALERT_WEBHOOK_URL"], s.values["ALERT_SECRET"]
 }
 
 // DatabaseURL is the address of the shared journal as it is now; empty: there is

@@ -15,10 +15,10 @@ func accessTable() map[string]access {
 	return map[string]access{
 		"getRoot": public, "getLivez": public, "getReadyz": public, "getHealthz": public,
 		"getMetrics": scraped,
-		"getStatus":  viewed, "listUploads": viewed, "getUpload": viewed, "listFindings": viewed, "listChannels": viewed, "streamEvents": viewed, "getOpenAPI": viewed, "validateFile": viewed,
+		"getStatus":  viewed, "listUploads": viewed, "getUpload": viewed, "listFindings": viewed, "listChannels": viewed, "streamEvents": viewed, "listAlerts": viewed, "getOpenAPI": viewed, "validateFile": viewed,
 		"listExpectations": viewed, "getReconciliation": viewed, "getStatement": viewed, "getStatistics": viewed,
 		"triggerUploads": operated, "retryUpload": operated, "cancelUpload": operated, "restoreUpload": operated,
-		"testChannel": operated, "pauseChannel": operated, "resumeChannel": operated,
+		"testAlerts": operated, "acknowledgeAlert": operated, "testChannel": operated, "pauseChannel": operated, "resumeChannel": operated,
 	}
 }
 

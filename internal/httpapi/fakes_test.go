@@ -167,6 +167,9 @@ type world struct {
 	looked  []Looked
 	channel Channel
 	test    TestResult
+
+	receiverMissing bool
+
 	live    []Obstacle
 	ready   []Obstacle
 	sending map[upload.ID]Sending
@@ -329,7 +332,7 @@ func sampleUpload() upload.Upload {
 func (w *world) server(t testing.TB, change func(*Options)) *Server {
 	t.Helper()
 	o := Options{
-		Version: "1.2.3", StartedAt: start, Journal: w, Feed: w, Operator: w, Trigger: w, Channels: channels{w}, Health: w, Progress: w, Tokens: w, Preview: w,
+		Version: "1.2.3", StartedAt: start, Journal: w, Feed: w, Operator: w, Trigger: w, Channels: channels{w}, Health: w, Progress: w, Tokens: w, Preview: w, Alerts: alerts{w},
 		Reports: w, Calendar: w, Zone: time.FixedZone("", 8*3600),
 		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", "text/plain; version=0.0.4")

@@ -21,6 +21,8 @@ var (
 	// ErrNotPossible: not in the present state. Wrap it to say why: its text is
 	// shown to the client.
 	ErrNotPossible = errors.New("not possible in the present state")
+	// ErrNoReceiver: alerts are not sent to anybody.
+	ErrNoReceiver = errors.New("there is no receiver of alerts")
 )
 
 // Journal is what is read of the durable record; *journal.Journal is one.
@@ -180,6 +182,16 @@ type Channels interface {
 	Test(ctx context.Context, name upload.Channel) (TestResult, error)
 	Pause(ctx context.Context, name upload.Channel) (Channel, error)
 	Resume(ctx context.Context, name upload.Channel) (Channel, error)
+}
+
+// Alerts shows what people are told of, and acts on it.
+type Alerts interface {
+	List(ctx context.Context, openOnly bool, cursor string, limit int) (journal.AlertPage, error)
+	Open(ctx context.Context) (int64, error)
+	// Acknowledge fails with journal.ErrNotFound or alert.ErrOver.
+	Acknowledge(ctx context.Context, id string) (journal.Alert, error)
+	// Test sends a message; ErrNoReceiver: there is nobody to send it to.
+	Test(ctx context.Context) (TestResult, error)
 }
 
 // Obstacle is something in the way of liveness or readiness.

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/alert"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -63,9 +64,13 @@ func problemOf(err error) *problem {
 	}
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
-		return &problem{status: http.StatusNotFound, name: "not-found", detail: "there is no such upload"}
+		return &problem{status: http.StatusNotFound, name: "not-found", detail: "there is nothing of this id"}
 	case errors.Is(err, ErrUnknownChannel):
 		return &problem{status: http.StatusNotFound, name: "unknown-channel"}
+	case errors.Is(err, ErrNoReceiver):
+		return &problem{status: http.StatusConflict, name: "no-receiver"}
+	case errors.Is(err, alert.ErrOver):
+		return &problem{status: http.StatusConflict, name: "not-possible-now", detail: alert.ErrOver.Error()}
 	case errors.Is(err, journal.ErrBadCursor):
 		return &problem{status: http.StatusBadRequest, name: "bad-request", misfits: []misfit{{"query", "cursor", "not a cursor of this list"}}}
 	case errors.Is(err, ErrUnfitting):

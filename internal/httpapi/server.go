@@ -31,6 +31,7 @@ type Options struct {
 	Metrics  http.Handler // nil: /metrics answers 404
 	Tokens   Tokens
 	Preview  Preview
+	Alerts   Alerts
 	Reports  Reports
 	// Calendar knows which files are expected; nil: none are.
 	Calendar Calendar
@@ -101,7 +102,7 @@ type Server struct {
 // cannot be used.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	if o.Journal == nil || o.Feed == nil || o.Operator == nil || o.Trigger == nil || o.Channels == nil || o.Health == nil || o.Tokens == nil || o.Preview == nil || o.Reports == nil {
+	if o.Journal == nil || o.Feed == nil || o.Operator == nil || o.Trigger == nil || o.Channels == nil || o.Health == nil || o.Tokens == nil || o.Preview == nil || o.Reports == nil || o.Alerts == nil {
 		return nil, errors.New("httpapi: an interface is missing in Options")
 	}
 	s := &Server{options: o, streams: &streams{

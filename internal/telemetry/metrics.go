@@ -33,6 +33,9 @@ const (
 	metricLastAccepted = "hqms_last_accepted_timestamp_seconds"
 	metricChannelState = "hqms_channel_state"
 	metricMissing      = "hqms_expected_missing"
+
+	metricAlertsOpen      = "hqms_alerts_open"
+	metricAlertDeliveries = "hqms_alert_deliveries_total"
 )
 
 // Snapshot is how things stand: what the gauges show.
@@ -41,6 +44,7 @@ type Snapshot struct {
 	LastAccepted []LastAccepted
 	Channels     []ChannelState
 	Missing      []Missing
+	Alerts       []Alerts
 }
 
 // Backlog is what waits in one state of one channel.
@@ -74,6 +78,17 @@ type Missing struct {
 	Missing bool
 }
 
+// Alerts counts the alerts of an event that are not resolved.
+type Alerts struct {
+	Event, Severity string
+	Open            int64
+}
+
+// AlertSent counts an attempt to send a message about an alert: delivered, failed.
+func (t *Telemetry) AlertSent(result string) {
+	t.metrics.sent.Add(context.Background(), 1, labels("result", result))
+}
+
 // Source gives the snapshot that is shown at a scrape. It should be quick; an
 // error leaves the gauges out.
 type Source interface {
@@ -89,14 +104,15 @@ func (f SourceFunc) Snapshot(ctx context.Context) (Snapshot, error) { return f(c
 type metrics struct {
 	uploads otelmetric.Int64Counter
 	stages  otelmetric.Float64Histogram
+	sent    otelmetric.Int64Counter // messages of alerts
 	gauges  gauges
 	source  atomic.Pointer[Source]
 	now     func() time.Time
 }
 
 type gauges struct {
-	files, bytes, state, missing otelmetric.Int64ObservableGauge
-	oldest, lastAccepted         otelmetric.Float64ObservableGauge
+	files, bytes, state, missing, alerts otelmetric.Int64ObservableGauge
+	oldest, lastAccepted                 otelmetric.Float64ObservableGauge
 }
 
 // MetricsHandler answers scrapes.
@@ -134,7 +150,7 @@ func (t *Telemetry) startMetrics(ctx context.Context, o Options, res *resource.R
 
 func newMetrics(ctx context.Context, meter otelmetric.Meter, o Options) (*metrics, error) {
 	m := &metrics{now: o.Now}
-	var errs [9]error
+	var errs [11]error
 	m.uploads, errs[0] = meter.Int64Counter(metricUploads, otelmetric.WithUnit("{upload}"),
 		otelmetric.WithDescription("Uploads that got their verdict."))
 	m.stages, errs[1] = meter.Float64Histogram(metricStage, otelmetric.WithUnit("s"),
@@ -152,9 +168,16 @@ func newMetrics(ctx context.Context, meter otelmetric.Meter, o Options) (*metric
 		otelmetric.WithDescription("When the server last accepted a file, in seconds since 1970."))
 	m.gauges.missing, errs[7] = meter.Int64ObservableGauge(metricMissing, otelmetric.WithUnit("{file}"),
 		otelmetric.WithDescription("1 where the file that was last due has not arrived."))
-	_, errs[8] = meter.RegisterCallback(m.observe, m.gauges.files, m.gauges.bytes, m.gauges.state, m.gauges.missing, m.gauges.oldest, m.gauges.lastAccepted)
+	m.sent, errs[8] = meter.Int64Counter(metricAlertDeliveries, otelmetric.WithUnit("{delivery}"),
+		otelmetric.WithDescription("Attempts to send a message about an alert."))
+	m.gauges.alerts, errs[9] = meter.Int64ObservableGauge(metricAlertsOpen, otelmetric.WithUnit("{alert}"),
+		otelmetric.WithDescription("Alerts that are not resolved."))
+	_, errs[10] = meter.RegisterCallback(m.observe, m.gauges.files, m.gauges.bytes, m.gauges.state, m.gauges.missing, m.gauges.oldest, m.gauges.lastAccepted, m.gauges.alerts)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	for _, result := range []string{"delivered", "failed"} {
+		m.sent.Add(ctx, 0, labels("result", result))
 	}
 	for ch, kinds := range o.Kinds {
 		for _, k := range kinds {
@@ -190,6 +213,9 @@ func (m *metrics) observe(ctx context.Context, o otelmetric.Observer) error {
 	}
 	for _, e := range snap.Missing {
 		o.ObserveInt64(m.gauges.missing, truth(e.Missing), labels("channel", string(e.Channel), "kind", string(e.Kind)))
+	}
+	for _, a := range snap.Alerts {
+		o.ObserveInt64(m.gauges.alerts, a.Open, labels("event", a.Event, "severity", a.Severity))
 	}
 	for _, c := range snap.Channels {
 		for _, s := range c.States {

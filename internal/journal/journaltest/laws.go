@@ -129,6 +129,16 @@ var laws = []law{
 	{"FOREIGN KEY|channels_reason_fkey", open, channelRow(`'because'`, `FALSE`, `0`)},
 	{"paused_is_yes_or_no|paused", open, channelRow(`''`, `2`, `0`)},
 	{"refusals_are_counted", open, channelRow(`''`, `FALSE`, `-1`)},
+	{"alert_key_is_given", open, alertRow(`''`, `'warning'`, `1`)},
+	{"alert_severity_is_known", open, alertRow(`'k'`, `'dreadful'`, `1`)},
+	{"alert_occurrences_are_counted", open, alertRow(`'k'`, `'warning'`, `0`)},
+	{"alert_result_is_known", open, `INSERT INTO alert_deliveries (alert_id, at, notice, result, detail, attempt) VALUES (?, 1, '', 'lost', '', 0)`},
+}
+
+func alertRow(key, severity, occurrences string) string {
+	return `INSERT INTO alerts (id, alert_key, event, severity, channel, kind, subject, params, files, occurrences, settled, opened_at, updated_at,
+		acknowledged_by, attempt, last_error, deliveries, told, fence)
+		VALUES (?, ` + key + `, 'e', ` + severity + `, '', '', '', '{}', '[]', ` + occurrences + `, 0, 1, 1, '', 0, '', 0, 0, 0)`
 }
 
 func runLaws(t *testing.T, open Open) {

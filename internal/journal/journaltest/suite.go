@@ -18,7 +18,7 @@ type Open func(t testing.TB, o journal.Options) *journal.Journal
 // Run proves that the journals that open makes keep the contract.
 func Run(t *testing.T, open Open) {
 	t.Helper()
-	for _, group := range []map[string]func(*fixture){spotting, leasing, recording, contents, listing, keeping, watching, readmitting, reporting} {
+	for _, group := range []map[string]func(*fixture){spotting, leasing, recording, contents, listing, keeping, watching, readmitting, reporting, alerting} {
 		for name, check := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

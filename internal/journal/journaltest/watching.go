@@ -123,5 +123,11 @@ func operations(f *fixture, u upload.Upload) map[string]func() error {
 		"read meta":              func() error { _, err := j.Meta(ctx, "a"); return err },
 		"write meta":             func() error { return j.SetMeta(ctx, "a", "b") },
 		"verify journal":         func() error { return j.Verify(ctx) },
+		"change alerts":          func() error { return j.ChangeAlerts(ctx, nil) },
+		"read open alerts":       func() error { _, err := j.OpenAlerts(ctx); return err },
+		"list alerts":            func() error { _, err := j.ListAlerts(ctx, false, "", 0); return err },
+		"claim alert":            func() error { _, _, err := j.ClaimAlert(ctx, now, 0, 0); return err },
+		"prune alerts":           func() error { _, err := j.PruneAlerts(ctx, now, 1); return err },
+		"read alert deliveries":  func() error { _, err := j.AlertDeliveries(ctx, ""); return err },
 	}
 }

@@ -1,0 +1,141 @@
+package alert
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// Feed is the journal's stream of events; *journal.Journal is one.
+type Feed interface {
+	LastEvent(ctx context.Context) (int64, error)
+	EventsAfter(ctx context.Context, seq int64, limit int) ([]upload.Event, error)
+}
+
+// followPage is how many events are turned into alerts at once.
+const followPage = 200
+
+// errMoved says that another process made alerts of these events meanwhile.
+var errMoved = errors.New("the cursor has moved")
+
+// Begin has alerts made of the events from now on, where none ever were: what
+// happened before is not news.
+func (b *Book) Begin(ctx context.Context, f Feed) error {
+	last, err := f.LastEvent(ctx)
+	if err != nil {
+		return err
+	}
+	return b.ledger.ChangeAlerts(ctx, func(ctx context.Context, t journal.AlertTx) error {
+		seq, known, err := t.Cursor(ctx)
+		if err != nil || known && seq <= last { // a higher one is of an older journal
+			return err
+		}
+		return t.SetCursor(ctx, last)
+	})
+}
+
+// Follow makes alerts of the next events; more reports whether there may be
+// further ones. Call it again after every change of the journal.
+func (b *Book) Follow(ctx context.Context, f Feed) (more bool, err error) {
+	var from int64
+	if err := b.ledger.ChangeAlerts(ctx, func(ctx context.Context, t journal.AlertTx) (err error) {
+		from, _, err = t.Cursor(ctx)
+		return err
+	}); err != nil {
+		return false, err
+	}
+	events, err := f.EventsAfter(ctx, from, followPage)
+	if err != nil || len(events) == 0 {
+		return false, err
+	}
+	steps, err := b.read(ctx, events)
+	if err != nil {
+		return false, err
+	}
+	err = b.change(ctx, func(ctx context.Context, t journal.AlertTx) error {
+		if now, _, err := t.Cursor(ctx); err != nil || now != from {
+			return errors.Join(err, errMoved)
+		}
+		for _, s := range steps {
+			if err := b.take(ctx, t, s); err != nil {
+				return err
+			}
+		}
+		return t.SetCursor(ctx, events[len(events)-1].Seq)
+	})
+	if errors.Is(err, errMoved) {
+		return true, nil
+	}
+	return len(events) == followPage, err
+}
+
+// step is what one event means: a file is the matter, or no longer.
+type step struct {
+	raise  Event // empty: the file is no longer the matter
+	over   []Event
+	upload upload.Upload
+	reason upload.Reason
+}
+
+var verdicts = map[upload.Verdict]Event{
+	upload.Rejected: Rejected, upload.PartiallyAccepted: Partial, upload.Invalid: Invalid, upload.Unresolved: Unresolved,
+}
+
+// read sorts events out, and looks up the uploads of those that matter.
+func (b *Book) read(ctx context.Context, events []upload.Event) ([]step, error) {
+	var steps []step
+	for _, e := range events {
+		s := step{reason: e.Reason}
+		switch decided := e.To == upload.StateDecided && e.From != upload.StateDecided && e.From != upload.StateFailed; {
+		case e.Reason == upload.JournalRebuilt: // it happened before
+			continue
+		case decided && verdicts[e.Verdict] != "":
+			s.raise = verdicts[e.Verdict]
+		case decided: // accepted, or there already
+			s.over = []Event{Rejected, Partial, Invalid, Unresolved, Failed}
+		case e.To == upload.StateFailed:
+			s.raise = Failed
+		case e.From == upload.StateFailed:
+			s.over = []Event{Failed}
+		default:
+			continue
+		}
+		u, err := b.ledger.Get(ctx, e.UploadID)
+		if errors.Is(err, journal.ErrNotFound) {
+			continue // pruned: long over
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.upload = u
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+func (b *Book) take(ctx context.Context, t journal.AlertTx, s step) error {
+	u := s.upload
+	if s.raise != "" {
+		return b.raise(ctx, t, Signal{
+			Event: s.raise, Channel: u.Channel, Kind: u.Kind, Reason: s.reason, File: journal.AlertFile{Name: u.Filename, UploadID: u.ID},
+		})
+	}
+	for _, e := range s.over {
+		open, found, err := t.Open(ctx, Signal{Event: e, Channel: u.Channel, Kind: u.Kind}.Key())
+		if err != nil {
+			return err
+		}
+		if !found {
+			continue
+		}
+		after, changed := b.policy.settled(open, func(f journal.AlertFile) bool { return f.Name == u.Filename }, b.now())
+		if changed {
+			if err := t.Save(ctx, after); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
