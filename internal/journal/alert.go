@@ -70,9 +70,21 @@ const alertColumns = `id, alert_key, event, severity, channel, kind, subject, pa
 
 func alertRefs(a *Alert) []any {
 	return []any{
-		&a.ID, &a.Key, &a.Event, &a.Severity, &a.Channel, &a.Kind, &a.Subject, inJSON[map[string]string]{&a.Params}, inJSON[[]AlertFile]{&a.Files},
-		&a.Count, &a.Settled, nanos{&a.OpenedAt}, nanos{&a.UpdatedAt}, nanos{&a.AcknowledgedAt}, &a.AcknowledgedBy, nanos{&a.ResolvedAt},
-		nanos{&a.DueAt}, &a.Attempt, &a.LastError, &a.Deliveries, &a.Told, nanos{&a.ToldAt}, nanos{&a.ClaimedAt}, nanos{&a.ClaimUntil}, &a.Fence,
+		&a.ID, &a.Key, &a.Event, &a.Severity, &a.Channel, &a.Kind, &a.Subject,
+		inJSON[map[string]string]{&a.Params},
+		inJSON[[]AlertFile]{&a.Files},
+		&a.Count, &a.Settled,
+		nanos{&a.OpenedAt},
+		nanos{&a.UpdatedAt},
+		nanos{&a.AcknowledgedAt},
+		&a.AcknowledgedBy,
+		nanos{&a.ResolvedAt},
+		nanos{&a.DueAt},
+		&a.Attempt, &a.LastError, &a.Deliveries, &a.Told,
+		nanos{&a.ToldAt},
+		nanos{&a.ClaimedAt},
+		nanos{&a.ClaimUntil},
+		&a.Fence,
 	}
 }
 
