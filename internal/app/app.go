@@ -287,7 +287,7 @@ func (a *App) buildServer(ctx context.Context) error {
 	}
 	a.life.onStop("listener", func(context.Context) error { _ = a.listener.Close(); return nil }) // mostly closed by the server
 	a.telemetry.Observe(shown{a})
-	return nil
+	return a.telemetry.ObserveSurroundings(a.surroundings)
 }
 
 // tokens are the API's.
