@@ -88,14 +88,10 @@ chaos-short: ## the same for one minute, for CI
 image: ## the container image
 	docker build --build-arg VERSION=$(VERSION) -t hqms-sidecar:$(VERSION) .
 
-.PHONY: chart e2e-k8s
+.PHONY: chart
 chart: ## the Helm chart: lint, schema, every example, kube-score (builds helm and kube-score once)
-	internal/e2e/k8s/cluster/build.sh tools
+	tools/chart.sh
 	HQMS_CHART=1 go test -count 1 ./internal/chart
-
-e2e-k8s: build ## the chart on a real one-node cluster, as root (builds Kubernetes once, ten minutes)
-	internal/e2e/k8s/cluster/build.sh
-	HQMS_K8S=1 HQMS_E2E_BIN=$(CURDIR)/bin go test -count 1 -v -timeout 20m ./internal/e2e/k8s
 
 clean: ## remove what was built
 	rm -rf bin dist demo-data bench.out

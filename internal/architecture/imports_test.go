@@ -63,7 +63,6 @@ var mayImport = map[string][]string{
 	"internal/demo":         {"api", "internal/upload", "internal/sandbox", "internal/exporter", "internal/standard", "internal/phrase"},
 	"internal/e2e":          anything,
 	"internal/e2e/replicas": anything,
-	"internal/e2e/k8s":      anything,
 	"internal/chart":        {"internal/config"},
 	"internal/bench":        anything,
 	"internal/e2e/observer": {"internal/upload", "internal/durable", "internal/journal", "internal/journal/sqlite", "internal/recovery"},

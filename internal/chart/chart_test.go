@@ -256,7 +256,7 @@ func helm(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
-// program finds a tool on the path or in the cache that cluster/build.sh fills.
+// program finds a tool on the path or in the cache that tools/chart.sh fills.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := find(name)

@@ -4,11 +4,11 @@
 // variable therefore needs no change of the chart, and a misspelt one is
 // refused before anything is installed.
 //
-// Invariants: every example of values renders, passes the schema and has
-// exactly one pod that meets the restricted level; every way to set it wrong
+// Invariants: every example of values renders, passes the schema and
+// meets the restricted level of pod security; every way to set it wrong
 // is refused with the remedy in both languages.
 //
-// The tests that render need helm (internal/e2e/k8s/cluster/build.sh tools);
+// The tests that render need helm (tools/chart.sh);
 // without it they are skipped, under HQMS_CHART=1 they fail.
 package chart
 
