@@ -80,7 +80,7 @@ func TestEveryMetricOfAnAlertAndOfThePanelIsMade(t *testing.T) {
 // metricsMade reads the names from the source of telemetry.
 func metricsMade(t *testing.T) map[string]bool {
 	t.Helper()
-	made := map[string]bool{"hqms_expected_missing": true} // of the calendar of expected files
+	made := map[string]bool{}
 	sources, err := filepath.Glob("../telemetry/*.go")
 	if err != nil {
 		t.Fatal(err)
