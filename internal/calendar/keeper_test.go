@@ -28,6 +28,9 @@ type world struct {
 	fail  error // of telling
 	stop  int   // the note-th to be written fails: a crash between telling and noting; 0: none
 	log   bytes.Buffer
+
+	telling func()        // before anything is told; nil: nothing
+	reached chan struct{} // hears of whoever takes a turn or tells; nil: nobody does
 }
 
 func newWorld(now time.Time) *world {
@@ -65,11 +68,25 @@ func (w *world) SetMeta(_ context.Context, key, value string) error {
 }
 
 func (w *world) Turn(context.Context, string) (func(), error) {
+	w.signal()
 	w.turn.Lock()
 	return w.turn.Unlock, nil
 }
 
+// signal tells the test that somebody wants to tell, or tells.
+func (w *world) signal() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.reached != nil {
+		w.reached <- struct{}{}
+	}
+}
+
 func (w *world) Tell(_ context.Context, n Notice) error {
+	w.signal()
+	if w.telling != nil {
+		w.telling()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fail != nil {
@@ -168,27 +185,35 @@ func TestWhatCouldNotBeToldIsToldLater(t *testing.T) {
 	}
 }
 
+// TestReplicasTellOnce lets a second replica look while the first one tells: it
+// must wait for its turn, and find that all has been told.
 func TestReplicasTellOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(moment(t, "22 12:00"))
-	keepers := []*Keeper{w.keeper(t, "daily 09:00 flu,hda"), w.keeper(t, "daily 09:00 flu,hda"), w.keeper(t, "daily 09:00 flu,hda")}
-	if err := keepers[0].Look(t.Context()); err != nil {
+	one, other := w.keeper(t, "daily 09:00 flu"), w.keeper(t, "daily 09:00 flu")
+	if err := one.Look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.now = moment(t, "23 09:05")
-	var all sync.WaitGroup
-	for range 20 {
-		for _, k := range keepers {
-			all.Go(func() {
-				if err := k.Look(context.Background()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
+	reached, ended := make(chan struct{}, 9), make(chan error, 1)
+	var second sync.Once
+	w.telling = func() {
+		second.Do(func() {
+			w.mu.Lock()
+			w.reached = reached
+			w.mu.Unlock()
+			go func() { ended <- other.Look(context.Background()) }()
+			<-reached
+		})
 	}
-	all.Wait()
-	if len(w.heard) != 2 {
-		t.Errorf("heard %v", w.heard)
+	if err := one.Look(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if d := cmp.Diff([]string{"missing flu 23 09:00"}, w.heard); d != "" {
+		t.Error(d)
 	}
 }
 
