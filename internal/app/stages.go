@@ -82,7 +82,7 @@ func (a *App) newStages() stages {
 		}),
 		confirm: confirm.New(confirm.Options{
 			Channels: asking, Earlier: a.journal, PollMin: cfg.PollMin, PollMax: cfg.PollMax,
-			Deadline: cfg.ResultDeadline, Grace: cfg.UnknownGrace, Logger: log, Now: a.now,
+			Deadline: cfg.ResultDeadline, Grace: cfg.UnknownGrace, ResendMax: cfg.RetryMax, Logger: log, Now: a.now,
 		}),
 		putAway: a.putAway,
 		retire: retire.New(retire.Options{

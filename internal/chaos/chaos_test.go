@@ -21,6 +21,8 @@ const (
 	short = 12 * time.Second
 	// long is from when on a run must have seen every kind of fault.
 	long = 3 * time.Minute
+	// whole is the length from which on a run proves what it is for.
+	whole = 15 * time.Minute
 	// drainPatience is how long everything may take to come to its end once all is mended.
 	drainPatience = 5 * time.Minute
 )

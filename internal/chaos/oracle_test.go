@@ -188,8 +188,11 @@ func (r *run) judgeFaults() {
 			r.t.Errorf("the sidecar never met %s", reason)
 		}
 	}
-	if r.figures.of("kill -9") == 0 {
+	if r.figures.of(kills) == 0 {
 		r.t.Error("it was never killed")
+	}
+	if r.duration >= whole && (r.figures.of(kills) < 500 || r.figures.of("files") < 5000) {
+		r.t.Errorf("%d kills and %d files: too few to prove anything", r.figures.of(kills), r.figures.of("files"))
 	}
 	if r.metFaults() == 0 {
 		r.t.Error("the sidecar met no fault of the server at all: the storm does not reach it")

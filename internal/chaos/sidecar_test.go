@@ -19,6 +19,9 @@ import (
 
 const apiToken = "token-of-the-operator"
 
+// kills counts every kill -9.
+const kills = "killed in all"
+
 // grace is how long the sidecar may take to end on SIGTERM.
 const grace = 25 * time.Second
 
@@ -127,6 +130,9 @@ func (s *sidecar) send(sig syscall.Signal) {
 	cmd, ended := s.cmd, s.ended
 	if sig == syscall.SIGKILL || sig == syscall.SIGTERM {
 		s.meant = sig
+	}
+	if sig == syscall.SIGKILL {
+		s.figures.count(kills)
 	}
 	s.mu.Unlock()
 	if cmd.Process.Signal(sig) != nil || sig != syscall.SIGKILL && sig != syscall.SIGTERM {
