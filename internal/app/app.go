@@ -34,7 +34,8 @@ const (
 	// stopBudget is how long an orderly stop may take, in all. Kubernetes gives
 	// 30 s by default; running calls and telemetry have budgets of their own.
 	stopBudget = 25 * time.Second
-	// secretsEvery is how often secrets in files are looked at.
+	// secretsEvery is how often secrets in files are looked at, besides at once
+	// when a server refuses what they say.
 	secretsEvery = 10 * time.Second
 )
 
@@ -56,6 +57,7 @@ type App struct {
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
 	secrets   *config.Secrets
+	reread    chan struct{} // a server refused credentials: their files may say others by now
 	standards *standard.Library
 
 	state, spool *durable.Dir
@@ -88,7 +90,7 @@ func New(ctx context.Context, cfg *config.Config, stdout io.Writer, seams Seams)
 	}
 	a := &App{
 		cfg: cfg, seams: seams, now: seams.Now, lines: map[upload.Channel]*line{}, sending: newSending(seams.Now), trouble: newTrouble(),
-		batches: validate.NewBatches(seams.Now), compare: make(chan string, 1024),
+		batches: validate.NewBatches(seams.Now), compare: make(chan string, 1024), reread: make(chan struct{}, 1),
 	}
 	a.health = &health{a: a, started: a.now()}
 	for _, setUp := range []func(context.Context) error{
@@ -212,7 +214,7 @@ func (a *App) newGate(ch upload.Channel) *channel.Gate {
 	return channel.New(channel.Options{
 		Channel: ch, Store: gateStore{a.journal}, Shared: a.journal.Shared(), Turn: a.turnOf(ch), CredentialHash: credentials{a.secrets, ch}.hash,
 		RefusedRetry: a.cfg.RefusedRetry, RefusedPerDay: a.cfg.RefusedPerDay, Location: time.Local,
-		Reopened: a.reopened, Logger: a.log, Now: a.now,
+		Reopened: a.reopened, Refused: a.refused, Logger: a.log, Now: a.now,
 	})
 }
 
@@ -233,6 +235,14 @@ func (a *App) buildPipeline(ctx context.Context) error {
 		Recorded: a.recorded, Faulted: a.faulted,
 	})
 	return nil
+}
+
+// refused has secrets in files read again.
+func (a *App) refused() {
+	select {
+	case a.reread <- struct{}{}:
+	default: // they are about to be
+	}
 }
 
 // recorded follows every outcome.

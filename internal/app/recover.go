@@ -150,6 +150,9 @@ func (a *App) recoverJournal(ctx context.Context) error {
 	if empty || state == rebuildBegun {
 		return a.rebuild(ctx)
 	}
+	if err := a.restorePauses(ctx); err != nil {
+		return err
+	}
 	now := a.now()
 	n, err := recovery.CatchUp(ctx, lost{a.journal}, a.recovery, now.Add(-a.cfg.JournalRetention), now)
 	if n > 0 {
@@ -174,7 +177,7 @@ func (a *App) rebuild(ctx context.Context) error {
 		return err
 	}
 	if done != (recovery.Rebuilt{}) || a.setAside != "" {
-		a.log.Error("JOURNAL REBUILT: it was damaged or lost; findings, earlier events and pauses of channels are not brought back",
+		a.log.Error("JOURNAL REBUILT: it was damaged or lost; findings and earlier events are not brought back",
 			slog.Int("from_log", done.FromLog), slog.Int("stored_originals", done.Stored), slog.Int("unfinished", done.Unfinished),
 			slog.Int("given_a_name", done.Recovered), slog.Int("unreadable", done.Unreadable),
 			slog.Duration("took", a.now().Sub(began)), slog.String("set_aside", a.setAside))
@@ -182,6 +185,9 @@ func (a *App) rebuild(ctx context.Context) error {
 			a.journal.SetMeta(ctx, metaSetAside, a.setAside)); err != nil {
 			return err
 		}
+	}
+	if err := a.restorePauses(ctx); err != nil {
+		return err
 	}
 	return a.journal.SetMeta(ctx, metaRebuild, rebuildDone)
 }

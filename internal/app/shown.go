@@ -172,6 +172,7 @@ func (s shown) Pause(ctx context.Context, name upload.Channel) (httpapi.Channel,
 	if err := l.gate.Pause(ctx, "api"); err != nil {
 		return httpapi.Channel{}, fmt.Errorf("pause channel %s: %w", name, err)
 	}
+	s.a.keepPause(l)
 	return s.one(ctx, name)
 }
 
@@ -184,6 +185,7 @@ func (s shown) Resume(ctx context.Context, name upload.Channel) (httpapi.Channel
 	if err := l.gate.Resume(ctx); err != nil {
 		return httpapi.Channel{}, fmt.Errorf("resume channel %s: %w", name, err)
 	}
+	s.a.keepPause(l)
 	return s.one(ctx, name)
 }
 

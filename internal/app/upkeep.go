@@ -23,7 +23,7 @@ const (
 // runUpkeep starts what goes on beside the uploads.
 func (a *App) runUpkeep(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() {
-		err := a.secrets.Run(ctx, secretsEvery, func(variables []string) {
+		err := a.secrets.Run(ctx, secretsEvery, a.reread, func(variables []string) {
 			a.log.Info("secrets changed", slog.Any("variables", variables))
 			for _, l := range a.ordered() {
 				l.gate.Recheck(ctx)
@@ -51,6 +51,7 @@ func (a *App) sweeping(ctx context.Context) {
 		Stage: a.stages.retire, Ledger: shelves{a.journal},
 		ArchiveRetention: a.cfg.ArchiveRetention, QuarantineRetention: a.cfg.QuarantineRetention,
 	})
+	var compacted time.Time
 	for {
 		if swept, err := sweeper.Sweep(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("retention sweep is not complete, will try again", slog.Any("error", err))
@@ -62,6 +63,7 @@ func (a *App) sweeping(ctx context.Context) {
 			a.log.Warn("alerts were not pruned, will try again", slog.Any("error", err))
 		}
 		a.sweepShared(ctx)
+		compacted = a.compactRecovery(ctx, compacted)
 		select {
 		case <-ctx.Done():
 			return

@@ -176,6 +176,9 @@ func (g *Gate) learnRefusal(ctx context.Context, hash string, f *upload.Fault) {
 			r.Detail = said.Message
 		}
 	})
+	if g.o.Refused != nil {
+		g.o.Refused()
+	}
 }
 
 func (g *Gate) isProven(hash string) bool {

@@ -16,7 +16,7 @@ import (
 const longWait = time.Hour
 
 // Options are a gate's surroundings. Location is the one whose days are counted
-// (UTC by default). Reopened, Changed, Logger and Now may be nil.
+// (UTC by default). Reopened, Refused, Changed, Logger and Now may be nil.
 type Options struct {
 	Channel upload.Channel
 	Store   Store
@@ -33,6 +33,9 @@ type Options struct {
 	Location       *time.Location
 	// Reopened wakes the uploads that wait for one of these reasons.
 	Reopened func(ctx context.Context, ch upload.Channel, waiting []upload.Reason)
+	// Refused is told each time that the server refuses the credentials; it must not
+	// block.
+	Refused func()
 	// Changed is told each new state.
 	Changed func(s Status)
 	Logger  *slog.Logger

@@ -34,6 +34,7 @@ type bench struct {
 	now     func() time.Time
 	woken   []upload.Reason
 	states  []channel.State
+	told    int // refusals
 	log     bytes.Buffer
 }
 
@@ -69,7 +70,8 @@ func (b *bench) gate() *channel.Gate {
 			defer b.mu.Unlock()
 			b.states = append(b.states, s.State)
 		},
-		Logger: slog.New(slog.NewJSONHandler(&b.log, nil)),
+		Refused: func() { b.mu.Lock(); defer b.mu.Unlock(); b.told++ },
+		Logger:  slog.New(slog.NewJSONHandler(&b.log, nil)),
 	})
 }
 
@@ -142,6 +144,9 @@ func TestWrongPasswordIsNotHammered(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, at); diff != "" {
 			t.Error(diff)
+		}
+		if b.told != len(want) {
+			t.Errorf("told of %d refusals, want %d", b.told, len(want))
 		}
 	})
 }

@@ -193,9 +193,9 @@ func TestRunTellsOfChangesUntilItsContextEnds(t *testing.T) {
 	s := vault(t, path, &bytes.Buffer{})
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		told := make(chan []string, 1)
+		told, asked := make(chan []string, 1), make(chan struct{}, 1)
 		var running sync.WaitGroup
-		running.Go(func() { _ = s.Run(ctx, 10*time.Second, func(names []string) { told <- names }) })
+		running.Go(func() { _ = s.Run(ctx, 10*time.Second, asked, func(names []string) { told <- names }) })
 		write(t, path, "new")
 		began := time.Now()
 		if names := <-told; !slices.Equal(names, []string{"FLU_PASSWORD"}) || password(s) != "new" {
@@ -203,6 +203,12 @@ func TestRunTellsOfChangesUntilItsContextEnds(t *testing.T) {
 		}
 		if took := time.Since(began); took > 11*time.Second {
 			t.Errorf("took %s", took)
+		}
+		write(t, path, "newer")
+		began = time.Now()
+		asked <- struct{}{}
+		if <-told; password(s) != "newer" || time.Since(began) > time.Second {
+			t.Errorf("asked for, it came after %s", time.Since(began))
 		}
 		cancel()
 		running.Wait()

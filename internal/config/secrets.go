@@ -106,9 +106,9 @@ func (s *Secrets) DatabaseURL() string {
 	return s.values["DATABASE_URL"]
 }
 
-// Run reloads every so often until ctx ends, and calls changed with the
-// variables whose values changed.
-func (s *Secrets) Run(ctx context.Context, every time.Duration, changed func(variables []string)) error {
+// Run reloads every so often, and at once when asked, until ctx ends, and calls
+// changed with the variables whose values changed.
+func (s *Secrets) Run(ctx context.Context, every time.Duration, asked <-chan struct{}, changed func(variables []string)) error {
 	if len(s.files) == 0 {
 		<-ctx.Done()
 		return ctx.Err()
@@ -120,9 +120,10 @@ func (s *Secrets) Run(ctx context.Context, every time.Duration, changed func(var
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
-			if names := s.Reload(ctx); len(names) > 0 {
-				changed(names)
-			}
+		case <-asked:
+		}
+		if names := s.Reload(ctx); len(names) > 0 {
+			changed(names)
 		}
 	}
 }

@@ -16,6 +16,13 @@
 // by their owner alone. Lines are only ever appended. A line that cannot be
 // read (torn by a crash) is counted and passed over.
 //
+// A channel that an operator has paused has a file of its own, paused-<name>.json,
+// for as long as it is: a rebuilt journal must not send what somebody held.
+//
+// [Log.Compact] keeps the log small. What is older than the journal's retention is
+// reduced to one short line for each upload whose content the server has, and to
+// what the journal still knows.
+//
 // # The rebuilding
 //
 // [Rebuild] is for a journal that is new although the state directory is not:
@@ -38,7 +45,6 @@
 //
 // # What is not brought back
 //
-// Findings one by one (their counts are), events, and the standing of channels:
-// a paused channel is open again. Kept originals that were parked without ever
+// Findings one by one (their counts are), and events. Kept originals that were parked without ever
 // getting a ticket are taken again.
 package recovery

@@ -20,6 +20,8 @@ const (
 	// DirName is the log's directory in the state directory.
 	DirName = "recovery"
 	suffix  = ".jsonl"
+	// monthly is how the files are named.
+	monthly = "2006-01"
 	// maxLine bounds a line; ours are below 4 KiB.
 	maxLine = 1 << 20
 )
@@ -70,7 +72,7 @@ func (l *Log) Keep(u upload.Upload, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	k := &kept{line: line, month: now.UTC().Format("2006-01")}
+	k := &kept{line: line, month: now.UTC().Format(monthly)}
 	l.queue.mu.Lock()
 	l.queue.lines = append(l.queue.lines, k)
 	l.queue.mu.Unlock()

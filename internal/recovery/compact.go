@@ -1,0 +1,148 @@
+package recovery
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// Finder knows which uploads the journal still has.
+type Finder interface {
+	Find(ctx context.Context, id upload.ID) (upload.Upload, bool, error)
+}
+
+// Compacted counts what Compact did.
+type Compacted struct {
+	Files  int   // written anew or removed
+	Before int64 // their bytes before
+	After  int64 // and after
+}
+
+// Compact makes the files of months that ended before the time given smaller: of
+// an upload that the server has, one short line stays for good, since its content
+// must never be sent again; of one that the journal still has, all lines stay;
+// the others, which the journal has forgotten, go. A file is replaced whole, so
+// that a crash leaves the old one or the new one. Nothing is kept meanwhile: it is
+// for the rare quiet moment.
+func (l *Log) Compact(ctx context.Context, known Finder, before time.Time) (Compacted, error) {
+	var done Compacted
+	if l == nil || l.dir == nil {
+		return done, nil
+	}
+	files, err := l.files()
+	for _, name := range files {
+		if err == nil && strings.TrimSuffix(name, suffix) < before.UTC().Format(monthly) {
+			err = l.compact(ctx, known, name, &done)
+		}
+	}
+	if err != nil {
+		return done, fmt.Errorf("compact the recovery log: %w", err)
+	}
+	return done, nil
+}
+
+func (l *Log) compact(ctx context.Context, known Finder, name string, done *Compacted) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file != nil && l.month+suffix == name {
+		return nil // by a clock that has gone back it is the present one
+	}
+	was, err := l.dir.Look(name)
+	if err != nil {
+		return err
+	}
+	had, all, err := l.hadByServer(ctx, name)
+	if err != nil {
+		return err
+	}
+	out, err := l.dir.Create("." + name + ".new")
+	if err != nil {
+		return err
+	}
+	kept, size, err := l.copyNeeded(ctx, known, name, had, out)
+	switch {
+	case err != nil || kept == all && size >= was.Size:
+		out.Discard()
+		return err
+	case kept == 0:
+		out.Discard()
+		err = l.dir.Remove(name)
+	default:
+		err = l.dir.Commit(out, name)
+	}
+	if err == nil {
+		done.Files, done.Before, done.After = done.Files+1, done.Before+was.Size, done.After+size
+	}
+	return err
+}
+
+// hadByServer tells which uploads of a file the server has, and how many lines
+// there are.
+func (l *Log) hadByServer(ctx context.Context, name string) (had map[upload.ID]bool, lines int, err error) {
+	had = map[upload.ID]bool{}
+	err = l.read(ctx, name, 0, func(x Line) bool {
+		lines++
+		if x.Err == nil && atServer(x.Upload.Verdict) {
+			had[x.Upload.ID] = false
+		}
+		return true
+	})
+	return had, lines, err
+}
+
+func atServer(v upload.Verdict) bool {
+	return v == upload.Accepted || v == upload.PartiallyAccepted || v == upload.Duplicate
+}
+
+// copyNeeded copies what must not be forgotten. had is set to true for the
+// uploads whose one line has been written.
+func (l *Log) copyNeeded(ctx context.Context, known Finder, name string, had map[upload.ID]bool, out *durable.File) (lines int, size int64, err error) {
+	w := bufio.NewWriterSize(out, 64<<10)
+	readErr := l.read(ctx, name, 0, func(x Line) bool {
+		var line []byte
+		if line, err = needed(ctx, known, x, had); err != nil || line == nil {
+			return err == nil
+		}
+		lines, size = lines+1, size+int64(len(line))
+		_, err = w.Write(line)
+		return err == nil
+	})
+	if readErr != nil && !errors.Is(readErr, errEnough) {
+		err = errors.Join(err, readErr)
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	return lines, size, err
+}
+
+// needed is the line that stays of x; nil: none.
+func needed(ctx context.Context, known Finder, x Line, had map[upload.ID]bool) ([]byte, error) {
+	u := x.Upload
+	written, has := had[u.ID]
+	switch {
+	case x.Err != nil || has && (written || !atServer(u.Verdict)):
+		return nil, nil
+	case has:
+		had[u.ID] = true
+		return encode(short(u))
+	}
+	if _, has, err := known.Find(ctx, u.ID); err != nil || !has {
+		return nil, err
+	}
+	return encode(u)
+}
+
+// short is u without what is no longer of use once the server has it.
+func short(u upload.Upload) upload.Upload {
+	u.Ticket, u.Receipt, u.Findings = upload.Ticket{}, nil, upload.Tally{}
+	u.BatchID, u.Standard, u.Charset, u.Detail, u.PackedDigest, u.RootSpanID = "", "", "", "", "", ""
+	u.PackedSize, u.Polls = 0, 0
+	return u
+}
