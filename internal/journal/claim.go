@@ -203,13 +203,17 @@ func (j *Journal) WakeRetries(ctx context.Context, ch upload.Channel, now time.T
 	return j.wake(ctx, "wake retries", w, now)
 }
 
-// WakeFuture makes the channel's uploads due now that were last changed in the
-// future: the clock has gone back since, and what they wait for would be as late
-// as it has gone. It gives their number.
+// ahead is how much farther the clocks of replicas may be than our own without
+// anything being wrong.
+const ahead = time.Minute
+
+// WakeFuture makes the channel's uploads due now that were last changed more than
+// a minute in the future: the clock has gone back since, and what they wait for
+// would be as late as it has gone. It gives their number.
 func (j *Journal) WakeFuture(ctx context.Context, ch upload.Channel, now time.Time) (int64, error) {
 	w := where{}
 	w.add(`channel = ?`, ch)
-	w.add(`updated_at > ?`, at(now))
+	w.add(`updated_at > ?`, at(now.Add(ahead)))
 	return j.wake(ctx, "wake future", w, now)
 }
 
