@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/alert"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/check"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/httpapi"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
@@ -205,4 +206,19 @@ func (a *App) openAlerts(ctx context.Context) ([]telemetry.Alerts, error) {
 		}
 	}
 	return all, nil
+}
+
+// checkAlerts connects to the receiver of alerts and sends nothing.
+func checkAlerts(ctx context.Context, cfg *config.Config) check.Step {
+	began := time.Now()
+	receiver, err := newReceiver(cfg, config.NewSecrets(cfg, nil), time.Now)
+	if err == nil {
+		defer receiver.Close()
+		err = receiver.Reach(ctx)
+	}
+	s := check.Step{Name: "alerts", Status: check.OK, What: "check.step.alerts", Took: time.Since(began)}
+	if err != nil {
+		s.Status, s.What, s.Remedy, s.Detail = check.Fail, "check.alerts_unreachable", "check.remedy.alerts_unreachable", err.Error()
+	}
+	return s
 }

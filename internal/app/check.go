@@ -35,6 +35,9 @@ func runCheck(ctx context.Context, c Call, args []string) int {
 	report := check.Run(ctx, cfg, loaded, check.Options{
 		Network: network{cfg, config.NewSecrets(cfg, nil)}, Writers: hasWriters, Events: eventsArrive, Built: built(),
 	})
+	if cfg.AlertWebhookURL.IsSet() {
+		report.Steps = append(report.Steps, checkAlerts(ctx, cfg))
+	}
 	printed := report.PrintText
 	if *asJSON {
 		printed = report.PrintJSON

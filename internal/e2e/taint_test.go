@@ -135,6 +135,7 @@ func (r *rig) answers(files map[string][]byte) map[string]string {
 	}
 	ask("status", "/status")
 	ask("channels", "/channels")
+	ask("alerts", "/alerts?state=all&limit=100")
 	ask("uploads", "/uploads?limit=100")
 	ask("metrics", "/metrics")
 	for _, probe := range []string{"/livez", "/readyz", "/healthz"} {
