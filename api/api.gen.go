@@ -1847,9 +1847,9 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// GetRoot Go to the status
+	// GetRoot The dashboard, or the status
 	//
-	// Redirects to `/status`.
+	// Shows the dashboard where `Accept` asks for `text/html`, as browsers do; else redirects to `/status`.
 	//
 	// Corresponds with GET / (the `GetRoot` operationId).
 	GetRoot(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2065,9 +2065,9 @@ type ClientInterface interface {
 	ValidateFileWithBody(ctx context.Context, params *ValidateFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// GetRoot Go to the status
+// GetRoot The dashboard, or the status
 //
-// Redirects to `/status`.
+// Shows the dashboard where `Accept` asks for `text/html`, as browsers do; else redirects to `/status`.
 //
 // Corresponds with GET / (the `GetRoot` operationId).
 func (c *Client) GetRoot(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4000,9 +4000,9 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// GetRootWithResponse Go to the status
+	// GetRootWithResponse The dashboard, or the status
 	//
-	// Redirects to `/status`.
+	// Shows the dashboard where `Accept` asks for `text/html`, as browsers do; else redirects to `/status`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6890,9 +6890,9 @@ func (r ValidateFileResponse) ContentType() string {
 	return ""
 }
 
-// GetRootWithResponse Go to the status
+// GetRootWithResponse The dashboard, or the status
 //
-// Redirects to `/status`.
+// Shows the dashboard where `Accept` asks for `text/html`, as browsers do; else redirects to `/status`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9769,7 +9769,7 @@ func ParseValidateFileResponse(rsp *http.Response) (*ValidateFileResponse, error
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
-	// GetRoot Go to the status
+	// GetRoot The dashboard, or the status
 	// (GET /)
 	GetRoot(ctx echo.Context) error
 	// ListAlerts What people are told of
@@ -10587,6 +10587,26 @@ type GetRootRequestObject struct {
 
 type GetRootResponseObject interface {
 	VisitGetRootResponse(w http.ResponseWriter) error
+}
+
+type GetRoot200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetRoot200TextHTMLResponse) VisitGetRootResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type GetRoot303ResponseHeaders struct {
@@ -14377,7 +14397,7 @@ func (response ValidateFile503ApplicationProblemPlusJSONResponse) VisitValidateF
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
-	// GetRoot Go to the status
+	// GetRoot The dashboard, or the status
 	// (GET /)
 	GetRoot(ctx context.Context, request GetRootRequestObject) (GetRootResponseObject, error)
 	// ListAlerts What people are told of

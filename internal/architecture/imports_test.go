@@ -54,7 +54,8 @@ var mayImport = map[string][]string{
 	"internal/alert": {"internal/upload", "internal/journal", "internal/phrase", "internal/pace"},
 
 	"api":                   {},
-	"internal/httpapi":      {"api", "internal/upload", "internal/journal", "internal/phrase", "internal/calendar", "internal/reconcile", "internal/reconcile/statement", "internal/alert"},
+	"internal/dashboard":    {"internal/phrase"},
+	"internal/httpapi":      {"api", "internal/dashboard", "internal/upload", "internal/journal", "internal/phrase", "internal/calendar", "internal/reconcile", "internal/reconcile/statement", "internal/alert"},
 	"internal/config":       {"internal/upload", "internal/phrase", "internal/pace", "internal/calendar"},
 	"internal/telemetry":    {"internal/upload"},
 	"internal/check":        {"internal/upload", "internal/phrase", "internal/durable", "internal/config"},

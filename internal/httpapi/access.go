@@ -62,8 +62,8 @@ func (g *gatekeeper) admit(c echo.Context, op *operation) error {
 	if op.access == public {
 		return nil
 	}
-	if tls := c.Request().TLS; g.needCert && (tls == nil || len(tls.VerifiedChains) == 0) {
-		return &problem{status: http.StatusForbidden, name: "client-certificate-needed"}
+	if err := g.certified(c); err != nil {
+		return err
 	}
 	who, err := g.recognise(c)
 	if err != nil {
@@ -84,14 +84,31 @@ func (g *gatekeeper) admit(c echo.Context, op *operation) error {
 	}
 }
 
-// recognise finds out whose token the request carries. A wrong token counts
-// against the client's address; an address with too many is not listened to,
-// whatever it sends, until its allowance has grown again.
+// certified refuses a connection that lacks the certificate it needs.
+func (g *gatekeeper) certified(c echo.Context) error {
+	if tls := c.Request().TLS; g.needCert && (tls == nil || len(tls.VerifiedChains) == 0) {
+		return &problem{status: http.StatusForbidden, name: "client-certificate-needed"}
+	}
+	return nil
+}
+
+// recognise finds out who calls: by the token the request carries, else by its
+// session.
 func (g *gatekeeper) recognise(c echo.Context) (role, error) {
-	token := bearer(c.Request().Header)
-	if token == "" {
+	if token := bearer(c.Request().Header); token != "" {
+		return g.whose(c, token)
+	}
+	who := g.session(c.Request())
+	if who == stranger {
 		return stranger, nil
 	}
+	return who, ownPage(c.Request())
+}
+
+// whose finds out whose token it is. A wrong token counts against the client's
+// address; an address with too many is not listened to, whatever it sends, until
+// its allowance has grown again.
+func (g *gatekeeper) whose(c echo.Context, token string) (role, error) {
 	client := c.RealIP()
 	if wait := g.attempts.blocked(client); wait > 0 {
 		return stranger, &problem{status: http.StatusTooManyRequests, name: "too-many-requests", detail: "too many wrong tokens from this address", retryAfter: wait}

@@ -13,7 +13,7 @@ import (
 // accessTable says who may call what, independent of the document.
 func accessTable() map[string]access {
 	return map[string]access{
-		"getRoot": public, "getLivez": public, "getReadyz": public, "getHealthz": public,
+		"getRoot": public, "getLivez": public, "getAsset": public, "getSession": public, "createSession": public, "endSession": public, "getReadyz": public, "getHealthz": public,
 		"getMetrics": scraped,
 		"getStatus":  viewed, "listUploads": viewed, "getUpload": viewed, "listFindings": viewed, "listChannels": viewed, "streamEvents": viewed, "listAlerts": viewed, "getOpenAPI": viewed, "validateFile": viewed,
 		"listExpectations": viewed, "getReconciliation": viewed, "getStatement": viewed, "getStatistics": viewed,
@@ -66,6 +66,9 @@ func TestAccessMatrixOfEveryOperation(t *testing.T) {
 			if !known {
 				t.Errorf("%s has no row in the access table: say who may call it", op.id)
 				continue
+			}
+			if op.id == "createSession" {
+				continue // open to anybody who has a token in the body: TestATokenBecomesASession…
 			}
 			for sent, token := range tokens {
 				got := call(t, s, sampleOf(op, token))

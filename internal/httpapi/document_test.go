@@ -108,7 +108,7 @@ func TestUploadListAndStatusHaveTheAgreedMembers(t *testing.T) {
 func TestEveryProblemHasWordsInBothLanguages(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"bad-request", "unauthorized", "operator-token-not-configured", "operator-token-needed", "client-certificate-needed", "not-found",
+		"bad-request", "unauthorized", "cross-site", "operator-token-not-configured", "operator-token-needed", "client-certificate-needed", "not-found",
 		"method-not-allowed", "not-possible-now", "payload-too-large", "unsupported-media-type", "unknown-channel", "too-many-requests",
 		"unprocessable", "request-timeout", "internal-error", "unavailable", "not-ready", "not-live",
 	} {

@@ -141,10 +141,14 @@ func (s *Server) build() error {
 		needCert: o.TLS != nil && o.TLS.ClientCA != "",
 	}
 	e.Use(o.Middleware...)
-	e.Use(nameRoute, recoverPanic, securityHeaders, gate.guard, limitBody(ops, o.BodyLimit, streamLimit), newValidator(ops).check)
+	e.Use(nameRoute, recoverPanic, securityHeaders, gate.guard, serveFace, limitBody(ops, o.BodyLimit, streamLimit), newValidator(ops).check)
 	h := &handlers{Options: o, streams: s.streams}
 	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV}))
 	e.GET("/openapi.yaml", serveDocument)
+	e.GET("/ui/:file", serveAsset)
+	e.GET("/session", gate.getSession)
+	e.POST("/session", gate.createSession)
+	e.DELETE("/session", gate.endSession)
 	e.GET("/metrics", serveMetrics(o.Metrics))
 	s.echo, s.operations = e, ops
 	return nil

@@ -75,6 +75,9 @@ func clean(t *testing.T, when, where, text string) {
 func TestTicketsTokensAndStackTracesHaveNoPlaceInTheDocument(t *testing.T) {
 	t.Parallel()
 	for name, schema := range document(t).Components.Schemas {
+		if name == "SessionRequest" {
+			continue // what is sent to log in; no answer holds it
+		}
 		for member := range schema.Value.Properties {
 			for _, never := range []string{"ticket", "token", "stack", "password"} {
 				if strings.Contains(strings.ToLower(member), never) {

@@ -1,0 +1,137 @@
+// What all screens share: words, calls, elements. Whatever comes from outside is
+// put on the page as text only.
+(function () {
+  'use strict';
+  var ui = window.ui = { words: {}, screens: {}, session: { may_read: false, may_act: false } };
+
+  function kept(key) { try { return localStorage.getItem(key); } catch (e) { return null; } }
+  ui.keep = function (key, value) { try { localStorage.setItem(key, value); } catch (e) { /* private window: not kept */ } };
+  ui.lang = kept('lang') === 'en' ? 'en' : 'zh';
+  ui.theme = kept('theme') || (window.matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
+  document.documentElement.setAttribute('data-theme', ui.theme);
+
+  // t gives a word of the catalogue, its {parameters} filled in.
+  function t(id, params) {
+    var text = ui.words[id] || id;
+    return text.replace(/\{([a-z_]+)\}/g, function (all, name) { return params && name in params ? params[name] : all; });
+  }
+  ui.t = t;
+  // said gives the API's own two-language texts in the language shown.
+  ui.said = function (text) { return text ? text[ui.lang] : ''; };
+
+  // el makes an element: attributes by name, functions as listeners, the rest as
+  // children; texts become text nodes.
+  ui.el = function (tag, attributes) {
+    var svg = ui.el.svg.indexOf(tag) >= 0;
+    var e = svg ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag);
+    Object.keys(attributes || {}).forEach(function (k) {
+      var v = attributes[k];
+      if (typeof v === 'function') e.addEventListener(k, v);
+      else if (v !== undefined && v !== null && v !== false) e.setAttribute(k, v === true ? '' : v);
+    });
+    Array.prototype.slice.call(arguments, 2).forEach(function add(child) {
+      if (Array.isArray(child)) child.forEach(add);
+      else if (child !== null && child !== undefined && child !== '') e.appendChild(child.nodeType ? child : document.createTextNode(String(child)));
+    });
+    return e;
+  };
+  ui.el.svg = ['svg', 'rect', 'text', 'g'];
+  ui.fill = function (parent) {
+    while (parent.firstChild) parent.removeChild(parent.firstChild);
+    Array.prototype.slice.call(arguments, 1).forEach(function (c) { if (c) parent.appendChild(c); });
+  };
+
+  // call asks the API; a refusal rejects with its problem.
+  ui.call = function (method, path, body, type) {
+    var headers = { Accept: 'application/json' };
+    if (method !== 'GET') headers['X-Hqms-Session'] = '1';
+    if (body !== undefined) headers['Content-Type'] = type || 'application/json';
+    var sent = body === undefined ? undefined : type ? body : JSON.stringify(body);
+    return fetch(path, { method: method, headers: headers, body: sent, credentials: 'same-origin', cache: 'no-store' }).then(function (r) {
+      ui.away(false);
+      return r.json().then(function (json) {
+        if (r.ok) return json;
+        if (r.status === 401 && path !== '/session') ui.loggedOut();
+        throw { problem: json };
+      }, function (e) { throw { problem: { title: String(r.status), title_zh: String(r.status) }, cause: e }; });
+    }, function (e) { ui.away(true); throw e; });
+  };
+  ui.query = function (path, q) {
+    var all = Object.keys(q).filter(function (k) { return q[k]; }).map(function (k) { return k + '=' + encodeURIComponent(q[k]); });
+    return path + (all.length ? '?' + all.join('&') : '');
+  };
+  ui.away = function (yes) {
+    var b = document.getElementById('banner');
+    b.hidden = !yes;
+    b.textContent = yes ? t('away') : '';
+  };
+  ui.sayProblem = function (e) {
+    var p = e && e.problem;
+    if (!p) return t('away');
+    var title = ui.lang === 'zh' ? p.title_zh || p.title : p.title;
+    var more = ui.said(p.remedy) || p.detail || '';
+    return title + (more ? (ui.lang === 'zh' ? '：' : ': ') + more : '');
+  };
+  var hiding;
+  ui.notice = function (text) {
+    var n = document.getElementById('notice');
+    n.textContent = text;
+    n.hidden = false;
+    clearTimeout(hiding);
+    hiding = setTimeout(function () { n.hidden = true; }, 7000);
+  };
+  ui.failed = function (e) { ui.notice(ui.sayProblem(e)); };
+  // action is a button for operators: asked first where it matters, its end said.
+  ui.action = function (label, ask, run, style) {
+    return ui.el('button', { type: 'button', class: style || 'quiet', click: function (event) {
+      if (ask && !window.confirm(ask)) return;
+      var b = event.currentTarget;
+      b.disabled = true;
+      run().catch(ui.failed).then(function () { b.disabled = false; });
+    } }, label);
+  };
+
+  var units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  ui.bytes = function (n) {
+    if (n === null || n === undefined) return '–';
+    var i = 0;
+    while (n >= 1024 && i < 4) { n /= 1024; i++; }
+    return (i && n < 100 ? n.toFixed(1) : Math.round(n)) + ' ' + units[i];
+  };
+  ui.number = function (n) { return n === null || n === undefined ? '–' : n.toLocaleString('en-US'); };
+  function two(n) { return (n < 10 ? '0' : '') + n; }
+  ui.day = function (d) { return d.getFullYear() + '-' + two(d.getMonth() + 1) + '-' + two(d.getDate()); };
+  ui.time = function (text) {
+    if (!text) return '–';
+    var d = new Date(text);
+    return ui.day(d) + ' ' + two(d.getHours()) + ':' + two(d.getMinutes()) + ':' + two(d.getSeconds());
+  };
+  ui.lasting = function (s) {
+    if (s < 1) return Math.round(s * 1000) + ' ms';
+    if (s < 60) return s.toFixed(1) + ' s';
+    if (s < 3600) return Math.floor(s / 60) + ' min ' + Math.round(s % 60) + ' s';
+    if (s < 172800) return Math.floor(s / 3600) + ' h ' + Math.floor(s % 3600 / 60) + ' min';
+    return t('days', { n: Math.floor(s / 86400) });
+  };
+  var verdicts = { accepted: 'good', duplicate: 'good', partially_accepted: 'warn', unresolved: 'warn', rejected: 'bad', invalid: 'bad' };
+  ui.grade = function (verdict) { return verdicts[verdict] || 'info'; };
+  ui.outcome = function (u) {
+    if (u.verdict) return ui.el('span', { class: 'pill ' + ui.grade(u.verdict) }, t('verdict.' + u.verdict));
+    return ui.el('span', { class: 'pill' + (u.state === 'failed' ? ' bad' : '') }, t('state.' + u.state));
+  };
+  ui.pairs = function (rows) {
+    return ui.el('dl', {}, rows.filter(function (r) { return r[1] !== null && r[1] !== undefined && r[1] !== ''; }).map(function (r) {
+      return [ui.el('dt', {}, r[0]), ui.el('dd', {}, r[1])];
+    }));
+  };
+  ui.table = function (heads, rows) {
+    return ui.el('div', { class: 'scroll', tabindex: '0' }, ui.el('table', {},
+      ui.el('thead', {}, ui.el('tr', {}, heads.map(function (h) { return ui.el('th', { scope: 'col', class: h[1] }, h[0]); }))),
+      ui.el('tbody', {}, rows.map(function (r) { return ui.el('tr', {}, r.map(function (c, i) { return ui.el('td', { class: heads[i][1] }, c); })); }))));
+  };
+  ui.empty = function (text) { return ui.el('p', { class: 'empty' }, text); };
+  ui.why = function (o) {
+    var text = ui.said(o.reason_text), remedy = ui.said(o.remedy);
+    return text ? ui.el('p', { class: 'why' }, text, remedy ? ui.el('br') : '', remedy) : null;
+  };
+}());

@@ -1,0 +1,102 @@
+// The first screen: channels, what is expected, what is on its way.
+(function () {
+  'use strict';
+  var t = ui.t, el = ui.el;
+  var channelGrade = { ok: 'good', paused: 'warn', offline: 'warn', unconfigured: 'warn', refused: 'bad', blocked: 'bad' };
+
+  ui.screens.overview = {
+    live: true,
+    show: function (main) {
+      return Promise.all([ui.call('GET', '/status'), ui.call('GET', '/uploads?limit=50&state=spotted&state=settled&state=validated&state=packed&state=sent'),
+        ui.call('GET', '/expectations'), ui.call('GET', '/uploads?limit=8')]).then(function (all) {
+        var status = all[0];
+        ui.fill(main,
+          head(status),
+          el('div', { class: 'grid' }, status.channels.map(channel)),
+          status.channels.length ? null : ui.empty(t('no_channels')),
+          running(all[1].items),
+          el('div', { class: 'grid' }, expected(all[2].items), latest(all[3].items)));
+      });
+    }
+  };
+
+  function head(status) {
+    return el('div', { class: 'head' }, el('h1', {}, t('nav.overview')),
+      el('span', {},
+        el('span', { class: 'pill ' + (status.ready ? 'good' : 'bad') }, t(status.ready ? 'ready' : 'not_ready')), ' ',
+        status.pace.open ? '' : el('span', { class: 'pill warn' }, t('window_closed', { until: ui.time(status.pace.changes_at) })), ' ',
+        ui.session.may_act ? ui.action(t('trigger'), null, trigger, 'primary') : ''),
+      status.reasons.map(function (r) { return el('p', { class: 'why' }, (r.channel ? r.channel + ' · ' : '') + ui.said(r.text)); }));
+  }
+
+  function trigger() {
+    return ui.call('POST', '/uploads/trigger', {}).then(function (r) {
+      ui.notice(t('triggered', { taken: r.items.filter(function (i) { return i.taken; }).length, seen: r.items.length }));
+      return ui.refresh();
+    });
+  }
+
+  function channel(c) {
+    var steps = el('div', { role: 'status' });
+    var kinds = Object.keys(c.last_accepted).sort();
+    return el('section', { 'data-channel': c.name },
+      el('div', { class: 'head' }, el('h2', {}, t('channel.' + c.name)), el('span', { class: 'pill ' + (channelGrade[c.state] || 'info') }, t('channel_state.' + c.state))),
+      c.state === 'ok' ? null : ui.why(c),
+      c.server_message ? el('p', { class: 'soft' }, t('server_says'), ' ', c.server_message) : null,
+      ui.pairs([
+        [t('backlog'), t('backlog_is', { files: c.backlog.files, bytes: ui.bytes(c.backlog.bytes) }) + (c.backlog.files ? t('oldest', { age: ui.lasting(c.backlog.oldest_seconds) }) : '')],
+        [t('parked'), c.backlog.states.failed ? el('a', { href: '#/uploads?channel=' + c.name + '&state=failed' }, String(c.backlog.states.failed)) : null],
+        [t('last_accepted'), kinds.length ? kinds.map(function (k) { return el('div', {}, k + ' · ' + ui.time(c.last_accepted[k])); }) : t('never')],
+        [t('server'), c.server_url],
+        [t('directory'), c.watch_dir],
+        [t('noticing'), c.watching ? t('watching.' + c.watching) : t('watching.none')],
+        [t('settling'), t('settle.' + c.settle_mode)],
+        [t('next_probe'), c.next_probe_at ? ui.time(c.next_probe_at) : null]
+      ]),
+      c.directory.unfit.map(function (u) { return el('p', { class: 'soft' }, u.name, ' · ', ui.said(u.reason_text)); }),
+      ui.session.may_act ? el('div', { class: 'actions' },
+        ui.action(t('test'), null, function () { return test(c.name, steps); }),
+        c.paused_by || c.state === 'paused' ? ui.action(t('resume'), null, function () { return turn(c.name, 'resume'); })
+          : ui.action(t('pause'), t('ask_pause'), function () { return turn(c.name, 'pause'); })) : null,
+      steps);
+  }
+
+  function turn(name, what) {
+    return ui.call('POST', '/channels/' + name + '/' + what).then(function () {
+      ui.notice(t('done'));
+      return ui.refresh();
+    });
+  }
+
+  function test(name, steps) {
+    ui.hold = true; // the steps are to be read, not refreshed away
+    ui.fill(steps, el('p', { class: 'soft' }, t('testing')));
+    return ui.call('POST', '/channels/' + name + '/test').then(function (r) {
+      ui.fill(steps, el('ul', { class: 'line' }, r.steps.map(function (s) {
+        return el('li', {}, el('span', { class: 'pill ' + (s.ok ? 'good' : 'bad') }, t(s.ok ? 'step_ok' : 'step_failed')), ' ' + s.name + ' · ' + ui.lasting(s.seconds), s.detail ? el('div', { class: 'soft' }, s.detail) : '');
+      })), r.ok ? el('p', { class: 'pill good' }, t('test_ok')) : ui.why(r) || el('p', { class: 'pill bad' }, t('test_failed')));
+    }, function (e) { ui.fill(steps); throw e; });
+  }
+
+  function running(items) {
+    return el('section', {}, el('h2', {}, t('running')), items.length ? items.map(function (u) {
+      var p = u.progress, left = p && p.bytes_per_second > 0 ? (p.total_bytes - p.sent_bytes) / p.bytes_per_second : 0;
+      return el('div', { class: 'running' },
+        el('div', { class: 'head' }, el('a', { href: '#/uploads/' + u.id }, u.filename), ui.outcome(u)),
+        p ? [el('progress', { max: p.total_bytes || 1, value: p.sent_bytes, 'aria-label': u.filename }),
+          el('div', { class: 'soft' }, ui.bytes(p.sent_bytes) + ' / ' + ui.bytes(p.total_bytes) + ' · ' + ui.bytes(p.bytes_per_second) + '/s' + (left ? t('left', { time: ui.lasting(left) }) : ''))]
+          : el('div', { class: 'soft' }, ui.said(u.reason_text), u.next_attempt_at && u.reason ? ' · ' + t('next_attempt') + ' ' + ui.time(u.next_attempt_at) : ''));
+    }) : ui.empty(t('nothing_running')));
+  }
+
+  function expected(items) {
+    var grades = { arrived: 'good', late: 'bad', due: 'info', not_expected: 'info' };
+    return el('section', {}, el('h2', {}, t('expected')), items.length ? ui.table([[t('kind')], [t('deadline')], [t('state')]], items.map(function (e) {
+      return [e.kind, ui.time(e.due_at), el('span', { class: 'pill ' + grades[e.state] }, ui.said(e.state_text))];
+    })) : ui.empty(t('nothing_expected')));
+  }
+
+  function latest(items) {
+    return el('section', {}, el('h2', {}, t('latest')), items.length ? ui.uploadTable(items, true) : ui.empty(t('no_uploads')));
+  }
+}());
