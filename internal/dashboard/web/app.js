@@ -1,7 +1,7 @@
 // Puts the screens together: words, session, addresses, liveness.
 (function () {
   'use strict';
-  var t = ui.t, el = ui.el, main = document.getElementById('main'), source, showing = 0;
+  var t = ui.t, el = ui.el, main = document.getElementById('main'), source, showing = 0, drawn = 0;
 
   function parse() {
     var parts = location.hash.replace(/^#\/?/, '').split('?'), path = parts[0].split('/'), q = {};
@@ -17,7 +17,11 @@
     var at = parse(), mine = ++showing, sheet = el('div');
     return ui.screens[at.name].show(sheet, at.id, at.q).catch(function (e) {
       ui.fill(sheet, el('p', { class: 'why' }, ui.sayProblem(e)), el('button', { type: 'button', click: show }, t('again')));
-    }).then(function () { if (mine === showing && ui.session.may_read) swap(sheet); });
+    }).then(function () {
+      if (mine !== showing || !ui.session.may_read) return;
+      drawn = mine;
+      swap(sheet);
+    });
   }
   // swap keeps the keyboard's place.
   function swap(sheet) {
@@ -79,7 +83,7 @@
   var told, waiting;
   function changed() {
     if (waiting) return;
-    waiting = setTimeout(function () { waiting = 0; if (!ui.hold && ui.screens[parse().name].live) show(); }, 700);
+    waiting = setTimeout(function () { waiting = 0; if (!ui.hold && drawn === showing && ui.screens[parse().name].live) show(); }, 700);
   }
   function follow() {
     if (source) source.close();
