@@ -135,5 +135,5 @@ func (g *gatekeeper) endSession(c echo.Context) error {
 // make it stricter, so it is believed.
 func ofSession(c echo.Context, value string, maxAge int) *http.Cookie {
 	secure := c.Request().TLS != nil || strings.EqualFold(c.Request().Header.Get("X-Forwarded-Proto"), "https")
-	return &http.Cookie{Name: sessionCookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode}
+	return &http.Cookie{Name: sessionCookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode} //nolint:gosec // Secure where the browser speaks TLS; in plain HTTP it would not come back
 }
