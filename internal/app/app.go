@@ -71,6 +71,7 @@ type App struct {
 	lines        map[upload.Channel]*line
 	stages       stages
 	sending      *sending
+	dueWithin    func(ch upload.Channel, kind upload.Kind, d time.Duration) bool // nothing has arrived, and it is due; nil: nobody knows
 	chooser      *pack.Chooser
 	alerts       alerts
 	batches      *validate.Batches
@@ -232,7 +233,7 @@ func (a *App) buildPipeline(ctx context.Context) error {
 		Backoff: upload.Backoff{Min: a.cfg.RetryMin, Max: a.cfg.RetryMax},
 		Lease:   a.seams.Lease, Now: a.journal.Now,
 		Observer: a.telemetry.Observer(), Logger: a.log,
-		Recorded: a.recorded, Faulted: a.faulted,
+		Recorded: a.recorded, Faulted: a.faulted, Urgent: a.urgent,
 	})
 	return nil
 }
@@ -278,7 +279,9 @@ func (a *App) faulted(stage string, u upload.Upload, f *upload.Fault) {
 }
 
 func (a *App) buildServer(ctx context.Context) error {
-	a.calendar = a.newCalendar()
+	if a.calendar = a.newCalendar(); a.calendar != nil {
+		a.dueWithin = a.calendar.Urgent
+	}
 	o := httpapi.Options{
 		Version: Version, StartedAt: a.health.started,
 		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Reports: a.journal, Calendar: a.reports(), Rebuilt: a.rebuiltAt, Pace: a.pace,

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/httpapi"
@@ -14,10 +15,19 @@ func (a *App) newBucket() *pace.Bucket {
 	return pace.NewBucket(func(now time.Time) pace.Rate { return a.cfg.BandwidthLimit.At(now.In(time.Local)) }, nil)
 }
 
+// urgent lists the kinds of a channel that are due within EXPECT_WARN, or late,
+// and have not arrived.
+func (a *App) urgent(ch upload.Channel) []upload.Kind {
+	if a.dueWithin == nil {
+		return nil
+	}
+	return slices.DeleteFunc(a.standards.Kinds(ch), func(k upload.Kind) bool { return !a.dueWithin(ch, k, a.cfg.ExpectWarn) })
+}
+
 // opens is when an upload may be sent; zero: now.
-func (a *App) opens(_ upload.Upload, now time.Time) time.Time {
+func (a *App) opens(u upload.Upload, now time.Time) time.Time {
 	local := now.In(time.Local)
-	if a.cfg.UploadWindow.Holds(local) {
+	if a.cfg.UploadWindow.Holds(local) || a.cfg.UploadWindowUrgent == "send" && slices.Contains(a.urgent(u.Channel), u.Kind) {
 		return time.Time{}
 	}
 	return a.cfg.UploadWindow.Change(local)

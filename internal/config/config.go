@@ -56,6 +56,8 @@ type Config struct {
 	HolidaysFile string        `env:"HOLIDAYS_FILE" path:"file"`
 	ExpectWarn   time.Duration `env:"EXPECT_WARN" envDefault:"1h" min:"0s" max:"720h"`
 
+	UploadWindowUrgent string `env:"UPLOAD_WINDOW_URGENT" envDefault:"wait" oneof:"wait,send"`
+
 	Compression string `env:"COMPRESSION" envDefault:"auto" oneof:"auto,1,2,3,4,5,6,7,8,9"`
 	SpoolLimit  Bytes  `env:"SPOOL_LIMIT" envDefault:"5GiB" min:"1MiB"`
 	DiskReserve Bytes  `env:"DISK_RESERVE" envDefault:"64MiB" min:"0"`

@@ -16,14 +16,18 @@ const overdue = time.Minute
 type Claim struct {
 	Channel upload.Channel
 	States  []upload.State // the states the claimer can go on from
-	Owner   string         // who claims: unique per process
-	Lease   time.Duration
-	Now     time.Time
+	// First are kinds that go before all others. Who always names some starves
+	// the others; see pipeline.
+	First []upload.Kind
+	Owner string // who claims: unique per process
+	Lease time.Duration
+	Now   time.Time
 }
 
 // Claim gives the next due upload under a lease, its fence raised: among those
 // without a lease, or whose lease has run out, the fresh before the retried
-// (unless these are overdue by a minute), then the oldest. False: there is none.
+// (unless these are overdue by a minute), of the fresh those of the kinds in
+// First, then the oldest. False: there is none.
 func (j *Journal) Claim(ctx context.Context, c Claim) (upload.Upload, bool, error) {
 	got, err := j.ClaimSome(ctx, c, 1)
 	if err != nil || len(got) == 0 {
@@ -78,7 +82,17 @@ func (j *Journal) claimable(c Claim) []candidates {
 	w.add(`next_attempt_at <= ?`, at(c.Now))
 	w.add(`(lease_until IS NULL OR lease_until <= ?)`, at(c.Now))
 	first := w.and(`(attempt = 0 OR next_attempt_at <= ?)`, at(c.Now.Add(-overdue)))
-	return []candidates{{first, c.States, j.store.Dialect}, {w, c.States, j.store.Dialect}}
+	ranks := []where{first, w}
+	if len(c.First) > 0 {
+		urgent := first.and(`true`)
+		oneOf(&urgent, `kind`, c.First)
+		ranks = []where{urgent, first, w}
+	}
+	all := make([]candidates, len(ranks))
+	for i, rank := range ranks {
+		all[i] = candidates{rank, c.States, j.store.Dialect}
+	}
+	return all
 }
 
 // candidates is one question for rows to be claimed.

@@ -25,7 +25,8 @@ type crew struct {
 	handed chan claimed  // capacity lanes: claimed for a lane that is out of work
 	free   atomic.Int32  // lanes out of work, those that wait for what is handed among them
 
-	claiming sync.Mutex // held from counting the free lanes to handing out
+	turn     atomic.Uint32 // of claims: some go by age alone
+	claiming sync.Mutex    // held from counting the free lanes to handing out
 
 	mu    sync.Mutex
 	alarm *time.Timer // signals at due; nil: not set
@@ -119,6 +120,17 @@ func (p *Pipeline) next(ctx context.Context, c *crew) (claimed, bool) {
 	}
 }
 
+// byAge is how often a claim goes by age alone.
+const byAge = 4
+
+// first is what goes first in the next claim.
+func (p *Pipeline) first(c *crew) []upload.Kind {
+	if p.Urgent == nil || c.turn.Add(1)%byAge == 0 {
+		return nil
+	}
+	return p.Urgent(c.channel)
+}
+
 // claim claims for all lanes that are out of work, and gives the first of what
 // it got to the caller.
 func (p *Pipeline) claim(ctx context.Context, c *crew) (claimed, bool) {
@@ -137,7 +149,7 @@ func (p *Pipeline) claim(ctx context.Context, c *crew) (claimed, bool) {
 		return claimed{}, false
 	}
 	now := p.Now()
-	got, err := p.Journal.ClaimSome(ctx, journal.Claim{Channel: c.channel, States: states, Owner: p.Owner, Lease: p.Lease, Now: now}, most)
+	got, err := p.Journal.ClaimSome(ctx, journal.Claim{Channel: c.channel, States: states, First: p.first(c), Owner: p.Owner, Lease: p.Lease, Now: now}, most)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.Logger.Warn("journal does not answer, will try again", slog.String("channel", string(c.channel)), slog.Any("error", err))

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -48,7 +49,15 @@ func (m *memory) ClaimSome(_ context.Context, c journal.Claim, most int) (got []
 	for id := range m.rows {
 		ids = append(ids, id)
 	}
-	slices.Sort(ids)
+	slices.SortFunc(ids, func(a, b upload.ID) int {
+		rank := func(id upload.ID) int {
+			if slices.Contains(c.First, m.rows[id].u.Kind) {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b))
+	})
 	for _, id := range ids {
 		r := m.rows[id]
 		if len(got) < most && r.u.Channel == c.Channel && slices.Contains(c.States, r.u.State) && !r.u.NextAttemptAt.After(c.Now) && !r.until.After(c.Now) {

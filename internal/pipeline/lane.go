@@ -70,7 +70,7 @@ func (p *Pipeline) RunOnce(ctx context.Context, ch upload.Channel, kind Crew) (b
 		return false, nil
 	}
 	now := p.Now()
-	got, err := p.Journal.ClaimSome(ctx, journal.Claim{Channel: ch, States: states, Owner: p.Owner, Lease: p.Lease, Now: now}, 1)
+	got, err := p.Journal.ClaimSome(ctx, journal.Claim{Channel: ch, States: states, First: p.first(c), Owner: p.Owner, Lease: p.Lease, Now: now}, 1)
 	if err != nil || len(got) == 0 {
 		return false, err
 	}

@@ -68,7 +68,10 @@ type Options struct {
 	Lease       time.Duration
 	Backoff     upload.Backoff
 	LocalPause  time.Duration // between looks at a local fault
-	Observer    Observer
+	// Urgent lists the kinds of a channel that are to go first; nil: none. One
+	// claim of four goes by age alone, so that the others never starve.
+	Urgent   func(ch upload.Channel) []upload.Kind
+	Observer Observer
 	// Recorded is called after every outcome that was recorded; it must not block.
 	Recorded func(stage string, before, after upload.Upload)
 	// Faulted is called after every fault of a stage; it must not block.

@@ -142,6 +142,10 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 	return s.sent(u, sending), nil
 }
 
+// windowLook is how long an upload waits outside the window before it is looked
+// at again: it may have become urgent.
+const windowLook = 15 * time.Minute
+
 // outside is *upload.Closed while u may not be sent. Its detail is when it may.
 func (s *Stage) outside(u upload.Upload) error {
 	if s.o.Window == nil {
@@ -152,7 +156,7 @@ func (s *Stage) outside(u upload.Upload) error {
 	if !opens.After(now) {
 		return nil
 	}
-	return &upload.Closed{Reason: upload.OutsideUploadWindow, Detail: opens.Format(time.RFC3339), For: opens.Sub(now)}
+	return &upload.Closed{Reason: upload.OutsideUploadWindow, Detail: opens.Format(time.RFC3339), For: min(opens.Sub(now), windowLook)}
 }
 
 func (s *Stage) paced(ctx context.Context, body io.ReadSeeker) io.ReadSeeker {

@@ -311,7 +311,7 @@ func TestOutsideTheWindowNothingIsAskedForOrSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.State != upload.StatePacked || got.Reason != upload.OutsideUploadWindow || got.Attempt != u.Attempt ||
-		!got.NextAttemptAt.Equal(b.opens) || got.Detail != "2026-11-23T13:00:00Z" {
+		!got.NextAttemptAt.Equal(start.Add(15*time.Minute)) || got.Detail != "2026-11-23T13:00:00Z" {
 		t.Errorf("got %s, %s, attempt %d, next %s, %q", got.State, got.Reason, got.Attempt, got.NextAttemptAt, got.Detail)
 	}
 	if len(b.did) != 0 {

@@ -22,6 +22,27 @@ var leasing = map[string]func(*fixture){
 		f.must(f.j.Release(f.ctx, c))
 		f.same("fence of the next claim", f.mustClaim(u.ID).Fence, int64(2))
 	},
+	"urgent kinds go first, but for the retried": func(f *fixture) {
+		retried := f.spotKind("lis_0.csv", "lis")
+		f.record(f.mustClaim(retried.ID), upload.Retry(0, upload.ServerError, ""), false)
+		var want []upload.ID
+		for i, kind := range []upload.Kind{"flu", "lis", "hdr", "flu", "lis"} {
+			f.later(time.Second)
+			want = append(want, f.spotKind(fmt.Sprintf("%s_%d.csv", kind, i+1), kind).ID)
+		}
+		want = []upload.ID{want[1], want[2], want[4], want[0], want[3], retried.ID}
+		var got []upload.ID
+		for _, most := range []int{2, 2, 9} {
+			all, err := f.j.ClaimSome(f.ctx, journal.Claim{
+				Channel: upload.Flu, States: upload.OpenStates(), First: []upload.Kind{"lis", "hdr"}, Owner: "one", Lease: time.Minute, Now: f.now,
+			}, most)
+			f.must(err)
+			for _, u := range all {
+				got = append(got, u.ID)
+			}
+		}
+		f.same("order", got, want)
+	},
 	"a claim of some gives them in their order, the fresh before the retried": func(f *fixture) {
 		retried := f.spot("flu_0.csv")
 		f.record(f.mustClaim(retried.ID), upload.Retry(0, upload.ServerError, ""), false)

@@ -49,9 +49,12 @@ func (m *model) claim(c journal.Claim) *modelRow {
 	}
 	later := func(r *modelRow) int {
 		if r.Attempt > 0 && r.NextAttemptAt.After(m.now.Add(-time.Minute)) {
-			return 1
+			return 2
 		}
-		return 0
+		if slices.Contains(c.First, r.Kind) {
+			return 0
+		}
+		return 1
 	}
 	next := slices.MinFunc(due, func(a, b *modelRow) int { // the first of equals: rows are in order
 		if d := later(a) - later(b); d != 0 {

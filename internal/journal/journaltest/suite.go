@@ -88,6 +88,17 @@ func (f *fixture) spot(name string) upload.Upload {
 	return u
 }
 
+// spotKind is spot for another kind than flu.
+func (f *fixture) spotKind(name string, kind upload.Kind) upload.Upload {
+	f.Helper()
+	s := f.sighting(name)
+	s.Kind = kind
+	u, spotting, err := f.j.Spot(f.ctx, s)
+	f.must(err)
+	f.same("spotting of "+name, spotting, upload.Began)
+	return u
+}
+
 // claim takes the next upload in one of the states (none: any open one).
 func (f *fixture) claim(states ...upload.State) (upload.Upload, bool) {
 	f.Helper()

@@ -49,7 +49,7 @@ type walker struct {
 
 func (w *walker) spot(rt *rapid.T) {
 	s := upload.Sighting{
-		Channel: w.channel, Kind: "flu", Filename: rapid.SampledFrom([]string{"a.csv", "b.csv", "c.csv"}).Draw(rt, "name"),
+		Channel: w.channel, Kind: rapid.SampledFrom([]upload.Kind{"flu", "lis"}).Draw(rt, "kind"), Filename: rapid.SampledFrom([]string{"a.csv", "b.csv", "c.csv"}).Draw(rt, "name"),
 		Seen:    upload.Identity{Size: rapid.Int64Range(1, 3).Draw(rt, "size")},
 		BatchID: upload.NewUUID(w.now), Forced: rapid.Bool().Draw(rt, "forced"), At: w.now,
 	}
@@ -71,6 +71,7 @@ func (w *walker) claim(rt *rapid.T) {
 	c := journal.Claim{
 		Channel: w.channel, Owner: "w", Lease: time.Minute, Now: w.now,
 		States: rapid.SliceOfNDistinct(rapid.SampledFrom(upload.OpenStates()), 3, 6, rapid.ID).Draw(rt, "states"),
+		First:  rapid.SampledFrom([][]upload.Kind{nil, {"lis"}}).Draw(rt, "first"),
 	}
 	want := w.model.claim(c)
 	got, found, err := w.Claim(w.t.Context(), c)
