@@ -106,7 +106,10 @@ func (l *Log) copyNeeded(ctx context.Context, known Finder, name string, had map
 	w := bufio.NewWriterSize(out, 64<<10)
 	readErr := l.read(ctx, name, 0, func(x Line) bool {
 		var line []byte
-		if line, err = needed(ctx, known, x, had); err != nil || line == nil {
+		if x.Err != nil { // torn or damaged: nobody can read it
+			return true
+		}
+		if line, err = needed(ctx, known, x.Upload, had); err != nil || line == nil {
 			return err == nil
 		}
 		lines, size = lines+1, size+int64(len(line))
@@ -122,12 +125,11 @@ func (l *Log) copyNeeded(ctx context.Context, known Finder, name string, had map
 	return lines, size, err
 }
 
-// needed is the line that stays of x; nil: none.
-func needed(ctx context.Context, known Finder, x Line, had map[upload.ID]bool) ([]byte, error) {
-	u := x.Upload
+// needed is the line that stays of u; nil: none.
+func needed(ctx context.Context, known Finder, u upload.Upload, had map[upload.ID]bool) ([]byte, error) {
 	written, has := had[u.ID]
 	switch {
-	case x.Err != nil || has && (written || !atServer(u.Verdict)):
+	case has && (written || !atServer(u.Verdict)):
 		return nil, nil
 	case has:
 		had[u.ID] = true
