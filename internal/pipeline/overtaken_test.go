@@ -44,7 +44,8 @@ func TestAnUploadWhoseLeaseRanOutIsNotInTwoHands(t *testing.T) {
 		if ran.Load() < 2 || most.Load() != 1 {
 			t.Errorf("%d runs, %d at once; want 2, one after the other", ran.Load(), most.Load())
 		}
-		if err, _ := cause.Load().(error); !errors.Is(err, journal.ErrLeaseLost) {
+		// Overtaken by the second lane, or by its own look at the lease: whichever sees it first.
+		if err, _ := cause.Load().(error); !errors.Is(err, journal.ErrLeaseLost) && !errors.Is(err, errLeaseUnsure) {
 			t.Errorf("the first ended by %v", err)
 		}
 	})
