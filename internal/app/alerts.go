@@ -53,6 +53,10 @@ func (a *App) buildAlerts(ctx context.Context) error {
 		wake = a.alerts.sender.Wake
 	}
 	a.alerts.book = alert.NewBook(a.journal, p, a.journal.Now, wake)
+	return a.throughOutages(a.beginAlerts)(ctx)
+}
+
+func (a *App) beginAlerts(ctx context.Context) error {
 	if err := a.alerts.book.Begin(ctx, a.journal); err != nil {
 		return fmt.Errorf("begin with alerts: %w", err)
 	}

@@ -197,7 +197,7 @@ func (a *App) openChannels(ctx context.Context) error {
 		a.life.onStop("watched directory of "+string(ch.Name), func(context.Context) error { return l.dir.Close() })
 		l.gate = a.newGate(ch.Name)
 		l.blocks = newBlocks(l.gate.Block)
-		if err := l.gate.Load(ctx); err != nil {
+		if err := a.throughOutages(l.gate.Load)(ctx); err != nil {
 			return fmt.Errorf("read the standing of channel %s: %w", ch.Name, err)
 		}
 		l.watcher = watch.New(watch.Options{

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -14,6 +15,38 @@ import (
 // gathering is how long news of other replicas are gathered before our lanes are
 // woken: of a burst, one look at the journal serves for all.
 const gathering = 50 * time.Millisecond
+
+const (
+	// startPatience is how long the start waits for a shared database that went
+	// away in the middle of it; the orchestrator starts us again after that.
+	startPatience = time.Minute
+	startPause    = 500 * time.Millisecond
+)
+
+// throughOutages does a step of the start again and again while the database
+// that replicas share is away, for at most startPatience. It must bear repetition.
+func (a *App) throughOutages(step func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		waiting, cancel := context.WithTimeout(ctx, startPatience)
+		defer cancel()
+		for told := false; ; told = true {
+			err := step(ctx)
+			if f, ok := errors.AsType[*upload.Fault](err); !ok || f.Reason != upload.JournalUnavailable || !a.journal.Shared() {
+				return err
+			}
+			if !told {
+				a.log.Warn("database went away during the start; waiting for it", slog.Any("error", err))
+			}
+			pause := time.NewTimer(startPause)
+			select {
+			case <-pause.C:
+			case <-waiting.Done():
+				pause.Stop()
+				return err
+			}
+		}
+	}
+}
 
 // openPostgres opens the journal that replicas share. Nobody's leases are
 // forgotten, and the state directory is not locked: others live there, too.

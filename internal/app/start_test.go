@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/postgres/postgrestest"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -82,5 +83,40 @@ func TestToldToStopWhileStartingIsAnOrderlyEnd(t *testing.T) {
 	var stderr bytes.Buffer
 	if code := serve(ctx, Call{Environ: environ(t), Stdout: io.Discard, Stderr: &stderr}, nil); code != exitOK || strings.Contains(stderr.String(), "cannot start") {
 		t.Errorf("exit code %d, said %q", code, &stderr)
+	}
+}
+
+// The database of several replicas may go away at any moment, and so at any
+// operation of a start.
+func TestADatabaseThatGoesAwayInTheMiddleOfTheStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	pg, err := postgrestest.Start(t.Context())
+	if err != nil {
+		postgrestest.Skip(t, err)
+	}
+	t.Cleanup(func() { _ = pg.Close() })
+	cfg, err := config.Load(append(environ(t), "DATABASE_URL="+pg.URL(""), "LOG_LEVEL=error"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for away := 1; ; away++ {
+		op := 0
+		seam := func(string) error {
+			if op++; op == away {
+				return upload.LocalFaultOf(upload.JournalUnavailable, "", errors.New("gone"))
+			}
+			return nil
+		}
+		a, err := New(t.Context(), cfg, io.Discard, Seams{Journal: seam})
+		if err != nil {
+			t.Fatalf("away at operation %d: %v", away, err)
+		}
+		if err := a.life.stop(stopBudget, slog.New(slog.DiscardHandler)); err != nil {
+			t.Error(err)
+		}
+		if op < away {
+			t.Logf("%d operations of a start", op)
+			break
+		}
 	}
 }

@@ -71,11 +71,20 @@ func open(ctx context.Context, o Options) (*journal.Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := d.pool()
-	if err := prepare(ctx, db, o.Logger); err != nil {
+	var j *journal.Journal
+	err = patiently(ctx, o.Logger, func() (err error) {
+		j, err = begin(ctx, d, o)
+		return err
+	})
+	return j, err
+}
+
+// begin makes the database fit for use and the journal of it.
+func begin(ctx context.Context, d *dialer, o Options) (*journal.Journal, error) {
+	db, f := d.pool(), newFollower(d)
+	if err := migrate(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	f := newFollower(d)
 	if err := f.measure(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("compare clocks: %w", err), db.Close())
 	}
@@ -88,12 +97,12 @@ func open(ctx context.Context, o Options) (*journal.Journal, error) {
 	}, o.Options)
 }
 
-// prepare waits for the database and makes it fit for use.
-func prepare(ctx context.Context, db *sql.DB, log *slog.Logger) error {
+// patiently does it again and again while the database is away, for at most startPatience.
+func patiently(ctx context.Context, log *slog.Logger, do func() error) error {
 	waiting, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	for said := false; ; said = true {
-		err := migrate(ctx, db)
+		err := do()
 		if err == nil || !worthWaiting(err) {
 			return err
 		}
