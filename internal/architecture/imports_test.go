@@ -65,6 +65,7 @@ var mayImport = map[string][]string{
 	"internal/e2e":          anything,
 	"internal/e2e/replicas": anything,
 	"internal/chart":        {"internal/config"},
+	"internal/compose":      {"internal/config"},
 	"internal/bench":        anything,
 	"internal/e2e/observer": {"internal/upload", "internal/durable", "internal/journal", "internal/journal/sqlite", "internal/recovery"},
 	"internal/faults":       anything,
