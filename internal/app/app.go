@@ -99,7 +99,7 @@ func New(ctx context.Context, cfg *config.Config, stdout io.Writer, seams Seams)
 		a.openState, a.openJournal, a.openChannels, a.bringJournalUp, a.buildAlerts, a.buildPipeline, a.buildServer,
 	} {
 		if err := setUp(ctx); err != nil {
-			return nil, errors.Join(err, a.life.stop(stopBudget, slog.New(slog.DiscardHandler)))
+			return nil, errors.Join(err, a.life.stop(slog.New(slog.DiscardHandler)))
 		}
 	}
 	return a, nil
@@ -375,7 +375,7 @@ func (a *App) Run(ctx context.Context) error {
 	stopBackground()
 	upkeep.Wait()
 	a.log.Info("stopped")
-	return errors.Join(err, a.life.stop(stopBudget, a.log))
+	return errors.Join(err, a.life.stop(a.log))
 }
 
 // greet says how the program is set up.

@@ -24,10 +24,10 @@ func (l *lifecycle) onStop(name string, do func(ctx context.Context) error) {
 	l.steps = append(l.steps, teardown{name, do})
 }
 
-// stop runs all teardowns, last registered first, within budget in all. Each
+// stop runs all teardowns, last registered first, within stopBudget in all. Each
 // gets its turn also when an earlier one failed or took all the time.
-func (l *lifecycle) stop(budget time.Duration, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(context.Background(), budget)
+func (l *lifecycle) stop(log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopBudget)
 	defer cancel()
 	var all []error
 	for _, s := range slices.Backward(l.steps) {

@@ -44,7 +44,7 @@ func TestAFullDiskDoesNotKeepItFromStarting(t *testing.T) {
 	if err != nil || !asked {
 		t.Fatalf("asked %v: %v", asked, err)
 	}
-	if err := a.life.stop(stopBudget, slog.New(slog.DiscardHandler)); err != nil {
+	if err := a.life.stop(slog.New(slog.DiscardHandler)); err != nil {
 		t.Error(err)
 	}
 }
@@ -111,7 +111,7 @@ func TestADatabaseThatGoesAwayInTheMiddleOfTheStartIsWaitedFor(t *testing.T) {
 		if err != nil {
 			t.Fatalf("away at operation %d: %v", away, err)
 		}
-		if err := a.life.stop(stopBudget, slog.New(slog.DiscardHandler)); err != nil {
+		if err := a.life.stop(slog.New(slog.DiscardHandler)); err != nil {
 			t.Error(err)
 		}
 		if op < away {
