@@ -85,8 +85,23 @@ chaos: build ## everything breaks for 15 minutes, then nothing may be lost or do
 chaos-short: ## the same for one minute, for CI
 	$(MAKE) chaos CHAOS=1m
 
-image: ## the container image
-	docker build --build-arg VERSION=$(VERSION) -t hqms-sidecar:$(VERSION) .
+# The number of digits of a short commit depends on the clone; the images' must not.
+IMAGE_VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo dev)
+REVISION      := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+ARCH          ?= amd64,arm64
+ARCHIVES       = $(foreach p,sidecar sandbox,$(foreach a,$(shell echo $(ARCH) | tr , ' '),dist/hqms-$(p)-$(IMAGE_VERSION)-linux-$(a).tar))
+
+image: ## container images into dist/, for docker load or a registry; no engine is needed (ARCH=amd64 is quicker)
+	go run ./internal/image/mkimage build -version $(IMAGE_VERSION) -revision $(REVISION) -created $(SOURCE_DATE_EPOCH) -arch $(ARCH) -out dist
+
+.PHONY: image-check docker
+image-check: image ## what is in the images is what is listed, and nothing else
+	go run ./internal/image/mkimage check $(ARCHIVES)
+
+docker: ## the same images, by Docker from the Dockerfile
+	for t in sidecar sandbox; do docker build --target $$t --build-arg VERSION=$(IMAGE_VERSION) --build-arg REVISION=$(REVISION) --build-arg CREATED=$(SOURCE_DATE_EPOCH) \
+		--build-arg CREATED_AT=$$(date -u -d @$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ) -t hqms-$$t:$(IMAGE_VERSION) . || exit 1; done
 
 .PHONY: chart
 chart: ## the Helm chart: lint, schema, every example, kube-score (builds helm and kube-score once)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // an image has no zones, and without them TZ would silently be UTC
 )
 
 func main() {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	_ "time/tzdata" // an image has no zones, and without them TZ would silently be UTC
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/app"
 )

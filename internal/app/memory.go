@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -13,20 +14,30 @@ import (
 // is in use is a few megabytes, so that collecting it more often costs little.
 const thrift = 50
 
-// saveMemory applies it, unless the operator has chosen by GOGC.
+// saveMemory applies it, unless the operator has chosen by GOGC, and keeps to what
+// the container may use.
 func saveMemory(environ []string) {
 	if percent, ours := collectAt(environ); ours {
 		debug.SetGCPercent(percent)
 	}
+	limitMemory(environ, os.DirFS("/"))
 }
 
 func collectAt(environ []string) (percent int, ours bool) {
-	for _, pair := range environ {
-		if value, chosen := strings.CutPrefix(pair, "GOGC="); chosen && value != "" {
-			return 0, false
-		}
+	if chosen(environ, "GOGC") {
+		return 0, false
 	}
 	return thrift, true
+}
+
+// chosen reports whether the operator has set the variable.
+func chosen(environ []string, name string) bool {
+	for _, pair := range environ {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok && value != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // restEvery is how often is looked whether there is nothing to do any more.
