@@ -23,16 +23,19 @@ bin/hqms-sidecar: $(SOURCES)
 bin/hqms-sandbox: $(SOURCES)
 	$(GOBUILD) -o $@ ./cmd/hqms-sandbox
 
+bin/test/sidecar: $(SOURCES)
+	$(GOBUILD) -o $@ ./internal/e2e/sabotage/sidecar
+
 demo: build ## sandbox, sidecar and exporter: every feed to its verdict, then a table, then the end
 	bin/hqms-sandbox demo -sidecar bin/hqms-sidecar
 
 run: build ## the same, but it stays up to be looked at (Ctrl-C ends it)
 	bin/hqms-sandbox demo -sidecar bin/hqms-sidecar -stay
 
-test: build ## everything: unit, property, conformance, black box; under the race detector where there is a C compiler
+test: build bin/test/sidecar ## everything: unit, property, conformance, black box; under the race detector where there is a C compiler
 	HQMS_E2E_BIN=$(CURDIR)/bin go test $(RACE) -timeout 75m ./...
 
-test-plain: build ## the same without the race detector
+test-plain: build bin/test/sidecar ## the same without the race detector
 	HQMS_E2E_BIN=$(CURDIR)/bin go test -timeout 75m ./...
 
 replicas: build ## four replicas, one volume, one PostgreSQL: 2000 files through kills of either

@@ -5,54 +5,31 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
-	"github.com/hqms-sidecar/hqms-sidecar/internal/app"
-	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/sabotage"
 )
 
-// crashEnv makes the test's own binary a sidecar that kills itself, as kill -9
-// does, just before its k-th operation on the journal or on files: "journal:k"
-// or "files:k".
-const crashEnv = "E2E_CRASH"
-
-// crashedAt marks the line on which a dying sidecar says where it is.
-const crashedAt = "CRASHED AT "
-
-func crashingSidecar() int {
-	which, number, _ := strings.Cut(os.Getenv(crashEnv), ":")
-	at, _ := strconv.ParseInt(number, 10, 64)
-	var count atomic.Int64
-	strike := func(kind, what string) {
-		if kind != which || count.Add(1) < at {
-			return
-		}
-		_, _ = os.Stdout.WriteString("\n" + crashedAt + what + "\n")
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {} // until it takes effect
-	}
-	environ := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, crashEnv+"=") })
-	return app.Main(app.Call{
-		Environ: environ, Stdout: os.Stdout, Stderr: os.Stderr,
-		Seams: app.Seams{
-			Journal: func(op string) error { strike("journal", op); return nil },
-			Files:   func(op durable.Op, name string) error { strike("files", string(op)+" "+name); return nil },
-		},
-	})
+// startCrashing starts the sidecar that dies at the given operation: the fast
+// one, or the tests' own binary, which may have the race detector in it.
+func (r *rig) startCrashing(at string, own bool) {
+	r.t.Helper()
+	r.proc = start(r.t, saboteur(r.t, own), nil, r.environ(sabotage.CrashEnv+"="+at))
 }
 
-// startCrashing starts the sidecar that dies at the given operation.
-func (r *rig) startCrashing(at string) {
-	r.t.Helper()
+// saboteur is a program with a saboteur in it.
+func saboteur(t *testing.T, own bool) string {
+	t.Helper()
+	if !own {
+		return filepath.Join(binDir, "test", "sidecar")
+	}
 	exe, err := os.Executable()
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
-	r.proc = start(r.t, exe, nil, r.environ(crashEnv+"="+at))
+	return exe
 }
 
 // crashCase is one way of a file, to be interrupted everywhere.
@@ -63,8 +40,17 @@ type crashCase struct {
 	received, accepted int
 	stride             int // every so many file operations; journal operations always all
 	set                []string
-	between            func(t *testing.T, r *rig, k int64) // after the kill, before the next start; nil: nothing
+	between            func(t *testing.T, r *rig, nth int64) // after the nth kill, before the next start; nil: nothing
 }
+
+// ownEvery is how many kills there are to one of the tests' own binary.
+const ownEvery = 10
+
+// killed counts the points at which a sidecar was killed, in all tests.
+var killed atomic.Int64
+
+// leastKilled is how many there are in a whole run at least.
+const leastKilled = 300
 
 func TestAfterAKillAtAnyOperationAFileComesToItsVerdictOnceAndIsInOnePlace(t *testing.T) {
 	t.Parallel()
@@ -74,7 +60,7 @@ func TestAfterAKillAtAnyOperationAFileComesToItsVerdictOnceAndIsInOnePlace(t *te
 		"rejected": {name: "flu_reject_%s.csv", verdict: "rejected", place: "quarantine", received: 1, stride: 3},
 		"invalid":  {name: "flu_%s.csv", bad: 1, verdict: "invalid", place: "quarantine", stride: 3},
 	} {
-		for kind, stride := range map[string]int{"journal": 1, "files": c.stride * thinned} {
+		for kind, stride := range map[string]int{"journal": 1, "files": c.stride} {
 			t.Run(verdict+" "+kind, func(t *testing.T) {
 				t.Parallel()
 				everyPoint(t, srv, c, kind, stride)
@@ -93,10 +79,12 @@ func everyPoint(t *testing.T, srv *server, c crashCase, kind string, stride int)
 			t.Run(fmt.Sprint("lane ", lane), func(t *testing.T) {
 				t.Parallel()
 				for through.Load() < enough && failed.Load() < enough {
-					k := (next.Add(1)-1)*int64(stride) + 1
+					nth := next.Add(1) - 1
+					k := nth*int64(stride) + 1
 					passed := t.Run(fmt.Sprint(k), func(t *testing.T) {
-						if crashOnce(t, srv, c, fmt.Sprintf("%s:%d", kind, k)) {
+						if crashOnce(t, srv, c, fmt.Sprintf("%s:%d", kind, k), nth) {
 							points.Add(1)
+							killed.Add(1)
 						} else {
 							through.Add(1)
 						}
@@ -117,23 +105,21 @@ func everyPoint(t *testing.T, srv *server, c crashCase, kind string, stride int)
 // crashOnce lets a file go its way with a kill at one operation, starts the
 // built sidecar on what is left, and looks at what came of it. It reports
 // whether the kill came at all.
-func crashOnce(t *testing.T, srv *server, c crashCase, at string) (crashed bool) {
+func crashOnce(t *testing.T, srv *server, c crashCase, at string, nth int64) (crashed bool) {
 	r := newRig(t, srv, append([]string{
 		"HQMS_WATCH_DIR=", "HQMS_ACCOUNT=", "HQMS_PASSWORD=", "HQMS_SERVER_URL=", "CONCURRENCY=1", "RESCAN_INTERVAL=100ms", "UNKNOWN_GRACE=50ms",
 	}, c.set...)...)
 	name := fmt.Sprintf(c.name, strings.ReplaceAll(at, ":", "_"))
 	digest := drop(t, r.flu, name, fileOf(t, "flu", 2, c.bad))
-	r.startCrashing(at)
+	r.startCrashing(at, nth%ownEvery == 0)
 	eventually(t, "it dies or is done", func() bool {
 		return r.proc.ended() || strings.Contains(r.proc.out.String(), `"state":"retired"`)
 	})
 	r.proc.kill()
 	if c.between != nil {
-		_, number, _ := strings.Cut(at, ":")
-		k, _ := strconv.ParseInt(number, 10, 64)
-		c.between(t, r, k)
+		c.between(t, r, nth)
 	}
-	_, where, crashed := strings.Cut(r.proc.out.String(), crashedAt)
+	_, where, crashed := strings.Cut(r.proc.out.String(), sabotage.CrashedAt)
 	defer func() {
 		if t.Failed() {
 			t.Logf("killed at %s", strings.TrimSpace(where))
@@ -186,7 +172,7 @@ func TestKilledAgainAndAgainAFileStillComesToItsVerdictOnce(t *testing.T) {
 // its end, crash or not.
 func (r *rig) cameThrough(at string) bool {
 	r.t.Helper()
-	r.startCrashing(at)
+	r.startCrashing(at, false)
 	done := func() bool { return strings.Contains(r.proc.out.String(), `"state":"retired"`) }
 	eventually(r.t, "it dies or is done", func() bool { return r.proc.ended() || done() })
 	r.proc.kill()

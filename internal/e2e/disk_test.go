@@ -6,70 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/hqms-sidecar/hqms-sidecar/internal/app"
-	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable/durabletest"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/sabotage"
 )
-
-// fullEnv makes the test's own binary a sidecar whose disk is full for a while,
-// from the k-th operation that would take space: "k".
-const fullEnv = "E2E_FULL"
-
-// fullFor is how long the disk stays full.
-const fullFor = 150 * time.Millisecond
-
-// sayFull marks the line on which the disk becomes full.
-const sayFull = "DISK IS FULL AT "
-
-// cramped fails operations that take space, from the k-th on and for fullFor.
-type cramped struct {
-	at int64
-
-	mu    sync.Mutex
-	count int64
-	until time.Time
-}
-
-func (c *cramped) strike(what string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.count++
-	if c.count == c.at {
-		c.until = time.Now().Add(fullFor)
-		_, _ = os.Stdout.WriteString("\n" + sayFull + what + "\n")
-	}
-	if c.count >= c.at && time.Now().Before(c.until) {
-		return syscall.ENOSPC
-	}
-	return nil
-}
-
-func crampedSidecar() int {
-	at, _ := strconv.ParseInt(os.Getenv(fullEnv), 10, 64)
-	disk := &cramped{at: at}
-	taking := []durable.Op{
-		durable.OpCreate, durable.OpWrite, durable.OpSync, durable.OpRename, durable.OpRenameNoReplace, durable.OpLink, durable.OpMkdir, durable.OpSyncDir, durable.OpClose,
-	}
-	environ := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, fullEnv+"=") })
-	return app.Main(app.Call{
-		Environ: environ, Stdout: os.Stdout, Stderr: os.Stderr,
-		Seams: app.Seams{Files: func(op durable.Op, name string) error {
-			if !slices.Contains(taking, op) {
-				return nil
-			}
-			return disk.strike(string(op) + " " + name)
-		}},
-	})
-}
 
 // TestAFullDiskAtAnyOperationPassesWithoutLossOrRepetition lets the disk be full
 // for a while from each operation that takes space, in turn.
@@ -120,11 +64,7 @@ func fullOnce(t *testing.T, srv *server, c crashCase, k int) (struck bool) {
 	r := newRig(t, srv, "HQMS_WATCH_DIR=", "HQMS_ACCOUNT=", "HQMS_PASSWORD=", "HQMS_SERVER_URL=", "CONCURRENCY=1", "RESCAN_INTERVAL=100ms", "UNKNOWN_GRACE=50ms")
 	name := fmt.Sprintf(c.name, k)
 	digest := drop(t, r.flu, name, fileOf(t, "flu", 2, 0))
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.proc = start(t, exe, nil, r.environ(fullEnv+"="+fmt.Sprint(k)))
+	r.proc = start(t, saboteur(t, k%(2*ownEvery) == 1), nil, r.environ(sabotage.FullEnv+"="+fmt.Sprint(k)))
 	r.listening()
 	if r.proc.ended() { // the disk was full before anything worked; as Kubernetes does
 		r.start()
@@ -133,7 +73,7 @@ func fullOnce(t *testing.T, srv *server, c crashCase, k int) (struck bool) {
 	srv.mustHave(digest, c.received, c.accepted)
 	r.mustBeOnlyAt(u, digest, c.place)
 	r.mustHaveEmptySpool()
-	return strings.Contains(r.proc.out.String(), sayFull)
+	return strings.Contains(r.proc.out.String(), sabotage.FullAt)
 }
 
 // TestAFullStateDirStopsTakingKeepsReportingAndRecovers fills a small file

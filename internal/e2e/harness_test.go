@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/sabotage"
 )
 
 // patience is how long a test waits for what must come; it is generous since
@@ -27,19 +29,27 @@ var binDir string
 const atOnce = "8"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(crashEnv) != "" {
-		os.Exit(crashingSidecar())
-	}
-	if os.Getenv(fullEnv) != "" {
-		os.Exit(crampedSidecar())
+	if code, ordered := sabotage.Main(); ordered {
+		os.Exit(code)
 	}
 	flag.Parse()
-	explicit := false
-	flag.Visit(func(f *flag.Flag) { explicit = explicit || f.Name == "test.parallel" })
+	explicit, some := false, false
+	flag.Visit(func(f *flag.Flag) {
+		explicit = explicit || f.Name == "test.parallel"
+		some = some || f.Name == "test.run" || f.Name == "test.skip" || f.Name == "test.list"
+	})
 	if !explicit {
 		_ = flag.Set("test.parallel", atOnce)
 	}
-	os.Exit(run(m))
+	code := run(m)
+	if n := killed.Load(); code == 0 && !some {
+		fmt.Printf("killed at %d points in all\n", n)
+		if n < leastKilled {
+			fmt.Printf("FAIL: want %d at least\n", leastKilled)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 func run(m *testing.M) int {
@@ -51,12 +61,14 @@ func run(m *testing.M) int {
 		}
 		defer os.RemoveAll(dir)
 		binDir = dir
-		build := exec.Command("go", "build", "-o", dir+"/", "./cmd/...")
-		build.Dir = filepath.Join("..", "..")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-			return 1
+		for to, from := range map[string]string{"": "./cmd/...", "test": "./internal/e2e/sabotage/sidecar"} {
+			build := exec.Command("go", "build", "-o", filepath.Join(dir, to)+"/", from)
+			build.Dir = filepath.Join("..", "..")
+			build.Env = append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := build.CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+				return 1
+			}
 		}
 	}
 	return m.Run()
@@ -103,6 +115,9 @@ func start(t *testing.T, path string, args, env []string) *process {
 	}()
 	t.Cleanup(func() {
 		p.kill()
+		if strings.Contains(p.out.String(), "WARNING: DATA RACE") {
+			t.Errorf("%s has a data race", p.name)
+		}
 		if t.Failed() {
 			t.Logf("output of %s:\n%s", p.name, tail(p.out.String(), 80))
 		}

@@ -100,6 +100,9 @@ func start(t *testing.T, path string, args, env []string) *process {
 	}()
 	t.Cleanup(func() {
 		p.kill()
+		if strings.Contains(p.out.String(), "WARNING: DATA RACE") {
+			t.Errorf("%d has a data race", p.cmd.Process.Pid)
+		}
 		if t.Failed() {
 			lines := strings.Split(p.out.String(), "\n")
 			t.Logf("output of %d:\n%s", p.cmd.Process.Pid, strings.Join(lines[max(0, len(lines)-40):], "\n"))
