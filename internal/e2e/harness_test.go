@@ -43,9 +43,9 @@ func TestMain(m *testing.M) {
 	}
 	code := run(m)
 	if n := killed.Load(); code == 0 && !some {
-		fmt.Printf("killed at %d points in all\n", n)
+		fmt.Fprintf(os.Stdout, "killed at %d points in all\n", n)
 		if n < leastKilled {
-			fmt.Printf("FAIL: want %d at least\n", leastKilled)
+			fmt.Fprintf(os.Stdout, "FAIL: want %d at least\n", leastKilled)
 			code = 1
 		}
 	}
