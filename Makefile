@@ -98,7 +98,10 @@ ARCHIVES       = $(foreach p,sidecar sandbox,$(foreach a,$(shell echo $(ARCH) | 
 image: ## container images into dist/, for docker load or a registry; no engine is needed (ARCH=amd64 is quicker)
 	go run ./internal/image/mkimage build -version $(IMAGE_VERSION) -revision $(REVISION) -created $(SOURCE_DATE_EPOCH) -arch $(ARCH) -out dist
 
-.PHONY: image-check docker
+.PHONY: image-check docker bundle
+bundle: ## all that a hospital without internet needs, in one file: images, compose file, chart, documents, sums
+	go run ./internal/image/mkimage build -bundle -version $(IMAGE_VERSION) -revision $(REVISION) -created $(SOURCE_DATE_EPOCH) -arch $(ARCH) -out dist
+
 image-check: image ## what is in the images is what is listed, and nothing else
 	go run ./internal/image/mkimage check $(ARCHIVES)
 

@@ -30,6 +30,7 @@ type wishes struct {
 	release      image.Release
 	root, out    string
 	arch, wanted string
+	bundle       bool
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
@@ -48,6 +49,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	fs.StringVar(&w.out, "out", "dist", "directory for what is made")
 	fs.StringVar(&w.arch, "arch", strings.Join(image.Platforms(), ","), "architectures")
 	fs.StringVar(&w.wanted, "product", "", "one image alone")
+	fs.BoolVar(&w.bundle, "bundle", false, "also everything that an installation needs, in one archive")
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -77,12 +79,13 @@ func (w wishes) tree(ctx context.Context, source image.Source) error {
 	return nil
 }
 
-// build writes an archive for each product and architecture, and one of all
-// architectures for registries.
+// build writes an archive for each product and architecture, one of all
+// architectures for registries, and the bundle if it is wished.
 func (w wishes) build(ctx context.Context, source image.Source, stdout io.Writer) error {
 	if err := os.MkdirAll(w.out, 0o750); err != nil {
 		return err
 	}
+	var made []image.Image
 	for _, p := range w.products() {
 		var all []image.Image
 		for arch := range strings.SplitSeq(w.arch, ",") {
@@ -104,7 +107,16 @@ func (w wishes) build(ctx context.Context, source image.Source, stdout io.Writer
 			}
 			fmt.Fprintf(stdout, "%s  for registries\n", file)
 		}
+		made = append(made, all...)
 	}
+	if !w.bundle {
+		return nil
+	}
+	file := filepath.Join(w.out, image.BundleName(w.release)+"-offline.tar")
+	if err := write(file, func(out io.Writer) error { return source.WriteBundle(out, made) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s  for hospitals without internet\n", file)
 	return nil
 }
 
