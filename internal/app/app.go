@@ -79,6 +79,7 @@ type App struct {
 	pipeline     *pipeline.Pipeline
 	calendar     *calendar.Keeper // nil: nothing is expected
 	health       *health
+	forbidden    forbidden
 	server       *httpapi.Server
 	listener     net.Listener
 }
@@ -327,6 +328,7 @@ func (a *App) ordered() []*line {
 // next, then the API, and last what everybody records to.
 func (a *App) Run(ctx context.Context) error {
 	a.greet()
+	a.forbidden.look(a.cfg, a.log)
 	if _, err := a.stages.pack.Sweep(ctx, a.livePacked(ctx)); err != nil {
 		a.log.Warn("spool was not swept of orphans", slog.Any("error", err))
 	}

@@ -46,9 +46,10 @@ func (h *health) Ready(context.Context) []httpapi.Obstacle {
 	if journal != nil {
 		all = append(all, httpapi.Obstacle{Reason: journal.Reason, Detail: journal.Detail})
 	}
+	all = append(all, h.a.forbidden.obstacles()...)
 	for _, l := range h.a.ordered() {
 		seen := l.watcher.Status()
-		if seen.Reason != "" {
+		if seen.Reason != "" && seen.Reason != upload.PermissionDenied { // that one is looked after better above
 			all = append(all, httpapi.Obstacle{Reason: seen.Reason, Channel: l.Name, Detail: seen.Detail})
 		}
 		if seen.Journal != "" && journal == nil {

@@ -133,7 +133,7 @@ func serve(ctx context.Context, c Call, args []string) int {
 			return exitUsage
 		}
 		if err != nil {
-			fmt.Fprintf(c.Stderr, "无法启动 / cannot start: %v\n", err)
+			explain(c.Stderr, cfg, err)
 			return exitFailed
 		}
 		err = a.Run(ctx)

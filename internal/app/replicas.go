@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -48,6 +49,9 @@ func (a *App) throughOutages(step func(context.Context) error) func(context.Cont
 	}
 }
 
+// errDatabase: the journal that replicas share could not be opened.
+var errDatabase = errors.New("DATABASE_URL")
+
 // openPostgres opens the journal that replicas share. Nobody's leases are
 // forgotten, and the state directory is not locked: others live there, too.
 func (a *App) openPostgres(ctx context.Context) error {
@@ -56,7 +60,7 @@ func (a *App) openPostgres(ctx context.Context) error {
 		Now:     a.now, URL: a.secrets.DatabaseURL, Logger: a.log,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errDatabase, err)
 	}
 	a.journal = j
 	a.life.onStop("journal", func(context.Context) error { return j.Close() })

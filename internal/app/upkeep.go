@@ -37,6 +37,7 @@ func (a *App) runUpkeep(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { a.sweeping(ctx) })
 	wg.Go(func() { a.following(ctx) })
 	wg.Go(func() { a.probing(ctx) })
+	wg.Go(func() { a.lookingAtDirectories(ctx) })
 	wg.Go(func() { a.comparing(ctx) })
 	wg.Go(func() { a.watchingClock(ctx) })
 	wg.Go(func() { resting(ctx, a.moved.Load, a.giveBack) })

@@ -256,7 +256,7 @@ func helm(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
-// program finds a tool on the path or in the cache that tools/chart.sh fills.
+// program finds a tool on the path or in the cache that cluster/build.sh fills.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := find(name)
@@ -271,13 +271,13 @@ func program(t *testing.T, name string) string {
 }
 
 func find(name string) (string, error) {
-	cache := os.Getenv("HQMS_E2E_CACHE")
+	cache := os.Getenv("HQMS_K8S_CACHE")
 	if cache == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
 			return "", err
 		}
-		cache = filepath.Join(user, "hqms-e2e")
+		cache = filepath.Join(user, "hqms-e2e-k8s")
 	}
 	if built := filepath.Join(cache, "bin", name); exec.Command(built, "version").Run() == nil {
 		return built, nil

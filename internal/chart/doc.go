@@ -8,7 +8,7 @@
 // meets the restricted level of pod security; every way to set it wrong
 // is refused with the remedy in both languages.
 //
-// The tests that render need helm (tools/chart.sh);
+// The tests that render need helm (internal/e2e/k8s/cluster/build.sh tools);
 // without it they are skipped, under HQMS_CHART=1 they fail.
 package chart
 

@@ -30,6 +30,7 @@ type Step struct {
 	What    string            // phrase of what was found
 	Remedy  string            // phrase of what to do; may be empty
 	Params  map[string]string // of both phrases; never a secret
+	Reason  upload.Reason     // of a directory that may not be used as it has to be; else empty
 	Detail  string            // particulars, the same in both languages; may be empty
 	Took    time.Duration
 }

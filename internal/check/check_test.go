@@ -207,6 +207,37 @@ func TestMissingPermissionComesWithTheExactRemedy(t *testing.T) {
 	}
 }
 
+func TestAnotherOwnersDirectoryIsNamedWithWhatToSetInKubernetes(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("NOT TESTED: directories can be given away by root alone")
+	}
+	denied := func(durable.Op, string) error { return syscall.EACCES }
+	for owner, all := range map[int][]string{
+		1234: {"podSecurity.runAsUser: 1234", "podSecurity.runAsGroup: 4321", "podSecurity.fsGroup: 4321"},
+		0:    {"podSecurity.fsGroup: 65533"},
+	} {
+		p := newPlace(t)
+		must(t, os.Chmod(p.watch, 0o750))
+		must(t, os.Chown(p.watch, owner, 4321))
+		s := step(t, run(t, p.environ, Options{hook: denied, who: func() (int, int, []int) { return 65532, 65533, nil }}), "watch_dir")
+		for _, want := range all {
+			if s.Reason != upload.PermissionDenied || !strings.Contains(s.Advice(phrase.English), want) || !strings.Contains(s.Advice(phrase.Chinese), want) {
+				t.Errorf("owner %d: %s: %s", owner, s.Reason, s.Advice(phrase.English))
+			}
+		}
+	}
+}
+
+func TestStateOnANetworkFileSystemIsFineWhereTheJournalIsElsewhere(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	o := Options{kind: func(string) fileSystem { return fileSystem{name: "nfs", network: true} }}
+	if s := step(t, run(t, append(p.environ, "DATABASE_URL=postgres://h@db/h"), o), "state_dir"); s.Status != OK {
+		t.Errorf("step: %+v", s)
+	}
+}
+
 func TestWatchedDirectoryThatIsKeptNeedNotBeWritable(t *testing.T) {
 	t.Parallel()
 	readOnly := func(o durable.Op, _ string) error {

@@ -13,11 +13,23 @@ import (
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
 // roomy is the free space below which a warning is due: a large file and its
 // packed copy.
 const roomy = 1 << 30
+
+// Directories looks at the directories alone: STATE_DIR first, then that of each
+// channel. It is quick, and asks nobody.
+func Directories(cfg *config.Config) []Step {
+	o := Options{}.withDefaults()
+	steps := []Step{o.stateDir(cfg)}
+	for _, ch := range cfg.Channels() {
+		steps = append(steps, o.watchDir(ch))
+	}
+	return steps
+}
 
 // stateDir looks at STATE_DIR: there, writable, durable, with room, on a file
 // system that a database may live on.
@@ -42,7 +54,7 @@ func (o Options) stateDir(cfg *config.Config) Step {
 	kind := o.kind(cfg.StateDir)
 	s.Params["fs"] = kind.name
 	switch {
-	case kind.network:
+	case kind.network && !cfg.DatabaseURL.IsSet(): // the journal is elsewhere
 		s.Status, s.What, s.Remedy = Fail, "check.state_network", "check.remedy.state_network"
 	case free < int64(cfg.DiskReserve):
 		s.Status, s.What, s.Remedy = Fail, "check.state_full", "check.remedy.state_full"
@@ -158,7 +170,7 @@ func (o Options) ids() (uid, gid string) {
 func (o Options) unwritable(s Step, path string, err error) Step {
 	switch {
 	case errors.Is(err, durable.ErrReadOnly):
-		s.Status, s.What, s.Remedy = Fail, "check.read_only", "check.remedy.read_only"
+		s.Status, s.What, s.Remedy, s.Reason = Fail, "check.read_only", "check.remedy.read_only", upload.ReadOnly
 		if s.Channel == "" {
 			s.Remedy = "check.remedy.read_only_own"
 		}
@@ -179,7 +191,9 @@ func (o Options) denied(s Step, path, what string, err error) Step {
 	}
 	uid, gid, groups := o.who()
 	s.Status, s.What, s.Remedy = Fail, what, "check.remedy.chown"
+	s.Reason = upload.PermissionDenied
 	s.Params["uid"], s.Params["gid"], s.Params["cause"] = strconv.Itoa(uid), strconv.Itoa(gid), cause(err)
+	s.Params["owner"], s.Params["ownergroup"] = s.Params["uid"], s.Params["gid"] // as long as nothing better is known
 	at := reachable(path)
 	s.Params["at"] = at
 	info, statErr := os.Stat(at)
@@ -192,6 +206,10 @@ func (o Options) denied(s Step, path, what string, err error) Step {
 		return s
 	}
 	owner := int(st.Gid)
+	s.Params["owner"], s.Params["ownergroup"] = strconv.Itoa(int(st.Uid)), strconv.Itoa(owner)
+	if st.Uid == 0 {
+		s.Remedy = "check.remedy.chown_root"
+	}
 	s.Detail = fmt.Sprintf("%s uid=%d gid=%d, program uid=%d gid=%d", info.Mode(), st.Uid, st.Gid, uid, gid)
 	if info.Mode().Perm()&0o070 == 0o070 && owner != gid && !slices.Contains(groups, owner) {
 		// The group may do it all; we are just not in it.

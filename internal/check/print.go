@@ -36,6 +36,13 @@ func (r Report) PrintText(w io.Writer) error {
 	return err
 }
 
+// String is the step as PrintText shows it.
+func (s Step) String() string {
+	var b strings.Builder
+	s.print(&b)
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
 func (s Step) print(b *strings.Builder) {
 	name := s.Name
 	if s.Channel != "" {
