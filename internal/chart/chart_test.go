@@ -230,7 +230,8 @@ func TestKubeScoreHasNoFinding(t *testing.T) {
 	t.Parallel()
 	score := program(t, "kube-score")
 	for _, name := range []string{"standalone", "shared", "flu-only", "csi"} {
-		cmd := exec.CommandContext(t.Context(), score, "score", "--output-format", "ci", "-")
+		cmd := exec.CommandContext(t.Context(), score, "score", "--output-format", "ci",
+			"--enable-optional-test", "container-seccomp-profile", "--enable-optional-test", "container-ports-check", "-")
 		cmd.Stdin = strings.NewReader(render(t, "-f", filepath.Join(root, "examples", name+".yaml")))
 		out, err := cmd.CombinedOutput()
 		if err != nil || regexp.MustCompile(`(?m)^\[(CRITICAL|WARNING)\]`).Match(out) {

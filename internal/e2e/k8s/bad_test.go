@@ -168,3 +168,19 @@ func TestASecondStandaloneReplicaIsRefusedByTheJournal(t *testing.T) {
 		}
 	}
 }
+
+func TestTheAPIServerTakesEveryExampleToTheLetter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	examples, err := filepath.Glob(chart + "/examples/*.yaml")
+	if err != nil || len(examples) < 4 {
+		t.Fatalf("%v, %v", examples, err)
+	}
+	for _, file := range examples {
+		// What belongs to the Prometheus operator is not known here.
+		out := w.mustHelm("template", "hqms", chart, "-f", file, "--set", "serviceMonitor.enabled=false,prometheusRule.enabled=false")
+		if out, err := kube.command(t.Context(), out, "kubectl", "-n", w.ns, "apply", "--dry-run=server", "--validate=strict", "-f", "-"); err != nil {
+			t.Errorf("%s: %v\n%s", file, err, out)
+		}
+	}
+}
