@@ -64,6 +64,8 @@ var mayImport = map[string][]string{
 	"internal/demo":                  {"api", "internal/upload", "internal/sandbox", "internal/exporter", "internal/standard", "internal/phrase"},
 	"internal/e2e":                   anything,
 	"internal/e2e/replicas":          anything,
+	"internal/e2e/sabotage":          {"internal/app", "internal/durable"},
+	"internal/e2e/sabotage/sidecar":  {"internal/e2e/sabotage"},
 	"internal/e2e/k8s":               anything,
 	"internal/e2e/k8s/cluster/pause": {},
 	"internal/chart":                 {"internal/config"},

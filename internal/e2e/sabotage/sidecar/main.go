@@ -1,4 +1,3 @@
-// Command sidecar is hqms-sidecar with a saboteur in it, for black-box tests.
 package main
 
 import (

@@ -1,0 +1,2 @@
+// Command sidecar is hqms-sidecar with a saboteur in it, for black-box tests.
+package main
