@@ -50,7 +50,7 @@ func run(m *testing.M) int {
 		}
 		defer os.RemoveAll(dir)
 		bin = dir
-		build := exec.Command("go", "build", "-o", dir+"/", "./cmd/hqms-sandbox")
+		build := exec.Command("go", "build", "-o", dir+"/", "./cmd/...")
 		build.Dir = filepath.Join("..", "..", "..")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,19 +99,24 @@ type replica struct {
 
 var listeningAt = regexp.MustCompile(`"msg":"started".*"listen":"([^"]+)"`)
 
-// launch starts a replica and does not wait for it.
+// launch starts a replica of the tests' own binary and does not wait for it.
 func (w *world) launch() *replica {
 	w.t.Helper()
 	exe, err := os.Executable()
 	must(w.t, err)
+	return w.launchAs(exe, leaseEnv+"="+w.lease.String())
+}
+
+// launchAs starts a replica of the given program.
+func (w *world) launchAs(exe string, own ...string) *replica {
+	w.t.Helper()
 	env := []string{
-		leaseEnv + "=" + w.lease.String(),
 		"DATABASE_URL=" + w.pg.URL(""), "STATE_DIR=" + w.state, "LISTEN_ADDR=127.0.0.1:0", "API_TOKEN=" + operatorToken,
 		"FLU_WATCH_DIR=" + w.watch, "FLU_ACCOUNT=" + account, "FLU_PASSWORD=" + password, "FLU_SERVER_URL=http://" + w.sandbox + "/flu/",
 		"QUIET_PERIOD=100ms", "RESCAN_INTERVAL=500ms", "POLL_MIN=10ms", "POLL_MAX=200ms", "RETRY_MIN=20ms", "RETRY_MAX=300ms",
 		"UNKNOWN_GRACE=300ms", "CONCURRENCY=2",
 	}
-	return &replica{process: start(w.t, exe, nil, append(env, w.more...))}
+	return &replica{process: start(w.t, exe, nil, slices.Concat(env, own, w.more))}
 }
 
 // ready waits until the replica takes work.
