@@ -10,7 +10,7 @@ TOOLS   := go tool -modfile=tools/go.mod
 LINT    := bin/tools/golangci-lint
 SOURCES := $(shell find cmd internal api -name '*.go' -o -name '*.csv' -o -name '*.json' -o -name '*.sql' -o -name '*.html' 2>/dev/null) go.mod go.sum openapi.yaml
 
-.PHONY: help build run demo test test-plain replicas lint generate verify vuln bench image clean
+.PHONY: help build run demo test test-plain replicas e2e-nfs lint generate verify vuln bench image clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-plain: build bin/test/sidecar ## the same without the race detector
 
 replicas: build ## four replicas, one volume, one PostgreSQL: 2000 files through kills of either
 	HQMS_E2E_BIN=$(CURDIR)/bin HQMS_REPLICAS_FILES=$${FILES:-2000} go test -count 1 -v -timeout 60m ./internal/e2e/replicas
+
+e2e-nfs: build ## network file systems once more, on a real NFS 4.2 mount in a virtual machine (QEMU)
+	tools/e2e-nfs.sh
 
 $(LINT): tools/go.mod
 	@mkdir -p $(@D)

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 work=${HQMS_VM_DIR:-bin/vm}
 mkdir -p "$work" && work=$(realpath "$work")
 
-[ -n "${HQMS_VM_BUILT:-}" ] || CGO_ENABLED=0 go test -c -o "$work/e2e.test" ./internal/e2e
+CGO_ENABLED=0 go test -c -o "$work/e2e.test" ./internal/e2e
 
 if ! ls "$work"/kernel/boot/vmlinuz-* >/dev/null 2>&1; then
     image=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends:/ {print $2; exit}')

@@ -63,6 +63,9 @@ func (a *App) compactRecovery(ctx context.Context, last time.Time) time.Time {
 		a.log.Warn("recovery log was not compacted, will try again", slog.Any("error", err))
 		return last
 	}
+	if done.Damaged > 0 {
+		a.log.Warn("recovery log held lines that cannot be read: a crash or the disk damaged them; the journal has what they were of", slog.Int("lines", done.Damaged))
+	}
 	if done.Files > 0 {
 		a.log.Info("recovery log compacted", slog.Int("files", done.Files), slog.Int64("bytes_before", done.Before), slog.Int64("bytes_after", done.After))
 	}

@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"database/sql"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
@@ -21,6 +25,10 @@ const oldState = "testdata/state-v0"
 func TestTheStateOfAnOlderReleaseIsTakenOver(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
+	newest := newestSchema(t)
+	if was := schemaOf(t, filepath.Join(oldState, "state")); was >= newest {
+		t.Fatalf("the old state has schema %d, this release's is %d: nothing is upgraded", was, newest)
+	}
 	// It grows older with every day, and must not expire.
 	r := newRig(t, srv, "ARCHIVE_RETENTION=876000h", "QUARANTINE_RETENTION=876000h", "JOURNAL_RETENTION=876000h")
 	if made := os.Getenv("HQMS_MAKE_STATE"); made != "" {
@@ -53,6 +61,38 @@ func TestTheStateOfAnOlderReleaseIsTakenOver(t *testing.T) {
 	r.endsWith("flu_again.csv", "duplicate")
 	srv.mustHave(digestOf(done), 0, 0)
 	r.mustHaveEmptySpool()
+	if err := r.proc.terminate(); err != nil {
+		t.Fatal(err)
+	}
+	if is := schemaOf(t, r.state); is != newest {
+		t.Errorf("the schema is %d after the upgrade, want %d", is, newest)
+	}
+}
+
+// schemaOf is the version of the schema in a state directory that nobody uses.
+func schemaOf(t *testing.T, state string) (version int64) {
+	t.Helper()
+	at, err := filepath.Abs(filepath.Join(state, "journal.db"))
+	check(t, err)
+	db, err := sql.Open("sqlite", "file:"+at+"?mode=ro&immutable=1")
+	check(t, err)
+	defer db.Close()
+	check(t, db.QueryRowContext(t.Context(), `SELECT max(version_id) FROM goose_db_version WHERE is_applied`).Scan(&version))
+	return version
+}
+
+// newestSchema is the number of this release's newest migration.
+func newestSchema(t *testing.T) int64 {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "journal", "sqlite", "migrations", "*.sql"))
+	check(t, err)
+	if len(files) == 0 {
+		t.Fatal("there are no migrations")
+	}
+	number, _, _ := strings.Cut(filepath.Base(slices.Max(files)), "_")
+	newest, err := strconv.ParseInt(number, 10, 64)
+	check(t, err)
+	return newest
 }
 
 // makeState makes such a directory with this release.

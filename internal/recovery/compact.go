@@ -19,16 +19,18 @@ type Finder interface {
 
 // Compacted counts what Compact did.
 type Compacted struct {
-	Files  int   // written anew or removed
-	Before int64 // their bytes before
-	After  int64 // and after
+	Files   int   // written anew or removed
+	Before  int64 // their bytes before
+	After   int64 // and after
+	Damaged int   // lines that nobody can read any more, and that went
 }
 
 // Compact makes the files of months that ended before the time given smaller: of
 // an upload that the server has, one short line stays for good, since its content
 // must never be sent again; of one that the journal still has, all lines stay;
 // the others, which the journal has forgotten, go. A file is replaced whole, so
-// that a crash leaves the old one or the new one. Nothing is kept meanwhile: it is
+// that a crash leaves the old one or the new one. Damaged lines go, counted: they
+// tell nothing, and what they were of is in the journal or long forgotten. Nothing is kept meanwhile: it is
 // for the rare quiet moment.
 func (l *Log) Compact(ctx context.Context, known Finder, before time.Time) (Compacted, error) {
 	var done Compacted
@@ -65,7 +67,8 @@ func (l *Log) compact(ctx context.Context, known Finder, name string, done *Comp
 	if err != nil {
 		return err
 	}
-	kept, size, err := l.copyNeeded(ctx, known, name, had, out)
+	damaged := 0
+	kept, size, err := l.copyNeeded(ctx, known, name, had, out, &damaged)
 	switch {
 	case err != nil || kept == all && size >= was.Size:
 		out.Discard()
@@ -77,7 +80,7 @@ func (l *Log) compact(ctx context.Context, known Finder, name string, done *Comp
 		err = l.dir.Commit(out, name)
 	}
 	if err == nil {
-		done.Files, done.Before, done.After = done.Files+1, done.Before+was.Size, done.After+size
+		done.Files, done.Before, done.After, done.Damaged = done.Files+1, done.Before+was.Size, done.After+size, done.Damaged+damaged
 	}
 	return err
 }
@@ -101,12 +104,13 @@ func atServer(v upload.Verdict) bool {
 }
 
 // copyNeeded copies what must not be forgotten. had is set to true for the
-// uploads whose one line has been written.
-func (l *Log) copyNeeded(ctx context.Context, known Finder, name string, had map[upload.ID]bool, out *durable.File) (lines int, size int64, err error) {
+// uploads whose one line has been written; damaged lines are counted.
+func (l *Log) copyNeeded(ctx context.Context, known Finder, name string, had map[upload.ID]bool, out *durable.File, damaged *int) (lines int, size int64, err error) {
 	w := bufio.NewWriterSize(out, 64<<10)
 	readErr := l.read(ctx, name, 0, func(x Line) bool {
 		var line []byte
 		if x.Err != nil { // torn or damaged: nobody can read it
+			*damaged++
 			return true
 		}
 		if line, err = needed(ctx, known, x.Upload, had); err != nil || line == nil {

@@ -1,6 +1,7 @@
 package recovery_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -91,6 +92,32 @@ func TestALogIsCompactedAndForgetsNothingThatIsNeeded(t *testing.T) {
 	}
 }
 
+func TestACompactionCountsTheDamagedLinesThatGoAndKeepsTheirNeighbours(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	journal := old(p)
+	recent := packed()
+	recent.Digest = fmt.Sprintf("sha-256:%064d", 9)
+	p.keep(recent, start.AddDate(0, 6, 0))
+	file := filepath.Join(p.state, recovery.DirName, start.UTC().Format("2006-01")+".jsonl")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(b, []byte("\n"))
+	lines[2][len(lines[2])/2] ^= 1 // the packing of the second upload, whose verdict is two lines further
+	if err := os.WriteFile(file, bytes.Join(lines, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done, err := p.log.Compact(t.Context(), journal, start.AddDate(0, 6, 0))
+	if err != nil || done.Damaged != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if got := left(t, p); len(got) != 5 { // the rejected one is forgotten, the recent one is there
+		t.Errorf("left are %v", got)
+	}
+}
+
 // TestACompactionBrokenOffAnywhereLosesNothing: as by a crash or a full disk at
 // each of its operations on files.
 func TestACompactionBrokenOffAnywhereLosesNothing(t *testing.T) {
@@ -161,5 +188,40 @@ func TestAPauseIsKeptUntilItEnds(t *testing.T) {
 	}
 	if _, paused, err := p.log.Paused(upload.Flu); !paused || err != nil {
 		t.Errorf("a torn file is no pause: %t %v", paused, err)
+	}
+}
+
+func TestEveryFlippedBitOfALineIsFound(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.keep(packed(), start)
+	file := filepath.Join(p.state, recovery.DirName, start.UTC().Format("2006-01")+".jsonl")
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want upload.Upload
+	for line, err := range p.log.Lines(t.Context()) {
+		if err != nil || line.Err != nil {
+			t.Fatal(err, line.Err)
+		}
+		want = line.Upload
+	}
+	for at := range whole {
+		if whole[at] == '\n' { // between lines
+			continue
+		}
+		for bit := range 8 {
+			b := bytes.Clone(whole)
+			b[at] ^= 1 << bit
+			if err := os.WriteFile(file, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for line, err := range p.log.Lines(t.Context()) {
+				if err != nil || line.Err == nil && !cmp.Equal(line.Upload, want) { // in the name of the seal it does no harm
+					t.Fatalf("bit %d of byte %d is another, and nobody sees it: %v\n%s", bit, at, err, b)
+				}
+			}
+		}
 	}
 }

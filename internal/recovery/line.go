@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -32,13 +33,41 @@ func encode(u upload.Upload) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode upload: %w", err)
 	}
-	return append(line, '\n'), nil
+	return append(sealed(line), '\n'), nil
+}
+
+// A line begins with the CRC-32C of all of it but this: a disk that returns other
+// bits than were written is found out even where they are JSON. Lines of earlier
+// releases have none.
+const (
+	sealFormat = `{"sum":"%08x",`
+	sealPrefix = `{"sum":"`
+	sealLength = len(sealPrefix) + 8 + len(`",`)
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func sealed(line []byte) []byte {
+	return append(fmt.Appendf(nil, sealFormat, crc32.Checksum(line, castagnoli)), line[1:]...)
+}
+
+// unsealed reports whether the line is what was written.
+func unsealed(line []byte) bool {
+	if !bytes.HasPrefix(line, []byte(sealPrefix)) || len(line) < sealLength {
+		return !bytes.Contains(line, []byte(`"sum"`)) // of an earlier release, or its seal is damaged
+	}
+	plain := append([]byte{'{'}, line[sealLength:]...)
+	return string(line[:sealLength]) == fmt.Sprintf(sealFormat, crc32.Checksum(plain, castagnoli))
 }
 
 // decode reads a line. What is not an upload as the log keeps them is an error.
 func decode(line []byte) (upload.Upload, error) {
 	var u upload.Upload
-	if err := json.Unmarshal(bytes.TrimSpace(line), &u); err != nil {
+	line = bytes.TrimSpace(line)
+	if !unsealed(line) {
+		return u, errNotALine
+	}
+	if err := json.Unmarshal(line, &u); err != nil {
 		return u, errNotALine // the cause would quote the line
 	}
 	if !u.ID.Valid() || u.Channel == "" || u.Filename == "" || u.UpdatedAt.IsZero() || u.TraceID == "" {
