@@ -63,6 +63,7 @@ var mayImport = map[string][]string{
 	"internal/exporter":              {"internal/upload", "internal/standard", "internal/standard/synthetic"},
 	"internal/demo":                  {"api", "internal/upload", "internal/sandbox", "internal/exporter", "internal/standard", "internal/phrase"},
 	"internal/e2e":                   anything,
+	"internal/e2e/docker":            anything,
 	"internal/e2e/replicas":          anything,
 	"internal/e2e/sabotage":          {"internal/app", "internal/durable"},
 	"internal/e2e/sabotage/sidecar":  {"internal/e2e/sabotage"},
