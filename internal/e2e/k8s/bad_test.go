@@ -53,7 +53,7 @@ func TestWhatIsMissingInTheClusterIsRefusedBeforeAnythingIsInstalled(t *testing.
 func (w *world) spoken() string {
 	w.t.Helper()
 	var message string
-	eventually(w.t, patience, "the sidecar ends and says why", func() bool {
+	eventually(w.t, 2*patience, "the sidecar ends and says why", func() bool {
 		for _, p := range w.sidecars() {
 			for _, s := range []containerState{p.sidecar().State, p.sidecar().Last} {
 				if s.Terminated != nil && s.Terminated.Message != "" {
@@ -83,14 +83,7 @@ func TestAStateVolumeOfAnotherOwnerIsNamedWithWhatToSet(t *testing.T) {
 
 func TestAnExportVolumeOfAnotherOwnerIsNamedAndTheAdviceHelps(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.volume("his-export", "hostPath", "ReadWriteOnce", 1234)
-	for _, ch := range []string{"flu", "hqms"} {
-		w.owned(filepath.Join("his-export", ch), 1234)
-	}
-	w.volume("sandbox", "local", "ReadWriteOnce", uid)
-	w.serve(password)
-	w.secret("hqms-credentials", map[string]string{"HQMS_ACCOUNT": account, "HQMS_PASSWORD": password, "FLU_ACCOUNT": account, "FLU_PASSWORD": password})
+	w := hospitalOn(t, "hostPath", 1234)
 	w.persistent(stateOf, "local", "ReadWriteOnce", uid)
 	w.wrongly()
 	p := w.one()
@@ -124,7 +117,7 @@ func (w *world) complains(p pod, want ...string) {
 
 func TestAReadOnlyExportVolumeIsNamed(t *testing.T) {
 	t.Parallel()
-	w := hospital(t)
+	w := hospitalOn(t, "hostPath", uid)
 	w.persistent(stateOf, "local", "ReadWriteOnce", uid)
 	export := filepath.Join(w.dir, "his-export")
 	must(t, syscall.Mount(export, export, "", syscall.MS_BIND, ""))
@@ -137,9 +130,7 @@ func TestAReadOnlyExportVolumeIsNamed(t *testing.T) {
 func TestAWrongDatabaseURLEndsTheStartWithTheRemedy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.volume("his-export", "local", "ReadWriteMany", uid)
-	w.owned("his-export/flu", uid)
-	w.owned("his-export/hqms", uid)
+	w.export("local", "ReadWriteMany", uid)
 	w.secret("hqms-credentials", map[string]string{
 		"HQMS_ACCOUNT": account, "HQMS_PASSWORD": password, "FLU_ACCOUNT": account, "FLU_PASSWORD": password,
 		"DATABASE_URL": "postgres://hqms:pw-of-the-database@" + node + ":1/hqms?sslmode=disable",

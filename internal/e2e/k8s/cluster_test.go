@@ -48,7 +48,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer names.Close()
-	if err := kube.loadImages(os.Getenv("HQMS_E2E_BIN")); err != nil {
+	if err := kube.loadImages(); err != nil {
 		fmt.Fprintf(os.Stderr, "images: %v\n", err)
 		return 1
 	}

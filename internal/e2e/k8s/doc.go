@@ -1,6 +1,6 @@
 // Package k8s proves the Helm chart on a real Kubernetes: a control plane, a
 // kubelet and containerd in a network namespace of their own, the built programs
-// in images, pods under the restricted level of pod security. It contains no
+// in the product's own images, pods under the restricted level of pod security. It contains no
 // product code.
 //
 // The oracle is the sandbox, a pod of the cluster: whatever is killed, upgraded or

@@ -17,18 +17,20 @@ import (
 // tag is that of the images under test.
 const tag = "e2e"
 
-// loadImages makes an image of each built program and gives it to the node.
-func (c *cluster) loadImages(bin string) error {
-	for _, i := range []struct{ name, program, user string }{
-		{"hqms.test/pause:1", filepath.Join(c.dir, "pause"), "65535:65535"},
-		{"docker.io/library/hqms-sidecar:" + tag, filepath.Join(bin, "hqms-sidecar"), "65532:65532"},
-		{"docker.io/library/hqms-sandbox:" + tag, filepath.Join(bin, "hqms-sandbox"), "65532:65532"},
-	} {
-		file := filepath.Join(c.dir, "image.tar")
-		if err := writeImage(file, i.name, i.program, i.user); err != nil {
-			return fmt.Errorf("%s: %w", i.name, err)
-		}
-		if _, err := c.command(context.Background(), "", "ctr", "-a", filepath.Join(c.dir, "cd", "containerd.sock"), "-n", "k8s.io", "images", "import", file); err != nil {
+// loadImages gives the node the product's images, and one for the first process of
+// every pod.
+func (c *cluster) loadImages() error {
+	pause := filepath.Join(c.dir, "images", "pause.tar")
+	if err := writeImage(pause, "hqms.test/pause:1", filepath.Join(c.dir, "pause"), "65535:65535"); err != nil {
+		return err
+	}
+	archives, err := filepath.Glob(filepath.Join(c.dir, "images", "*.tar"))
+	if err != nil || len(archives) < 3 {
+		return fmt.Errorf("image archives: %v, %w", archives, err)
+	}
+	for _, file := range archives {
+		_, err := c.command(context.Background(), "", "ctr", "-a", filepath.Join(c.dir, "cd", "containerd.sock"), "-n", "k8s.io", "images", "import", file)
+		if err != nil {
 			return err
 		}
 	}

@@ -112,10 +112,7 @@ func database(t *testing.T) (address string) {
 func shared(t *testing.T, replicas int) *world {
 	t.Helper()
 	w := newWorld(t)
-	w.volume("his-export", "local", "ReadWriteMany", uid)
-	for _, ch := range []string{"flu", "hqms"} {
-		w.owned(filepath.Join("his-export", ch), uid)
-	}
+	w.export("local", "ReadWriteMany", uid)
 	w.volume("sandbox", "local", "ReadWriteOnce", uid)
 	w.serve(password)
 	w.secret("hqms-credentials", map[string]string{

@@ -64,17 +64,26 @@ func newWorld(t *testing.T) *world {
 }
 
 // hospital is a world with export volume, server and credentials.
-func hospital(t *testing.T) *world {
+func hospital(t *testing.T) *world { return hospitalOn(t, "local", uid) }
+
+// hospitalOn is one whose export volume is of another kind, or owner.
+func hospitalOn(t *testing.T, kind string, owner int) *world {
 	t.Helper()
 	w := newWorld(t)
-	w.volume("his-export", "local", "ReadWriteOnce", uid)
-	for _, ch := range []string{"flu", "hqms"} {
-		w.owned(filepath.Join("his-export", ch), uid)
-	}
+	w.export(kind, "ReadWriteOnce", owner)
 	w.volume("sandbox", "local", "ReadWriteOnce", uid)
 	w.serve(password)
 	w.secret("hqms-credentials", map[string]string{"HQMS_ACCOUNT": account, "HQMS_PASSWORD": password, "FLU_ACCOUNT": account, "FLU_PASSWORD": password})
 	return w
+}
+
+// export makes the volume that the HIS exports into.
+func (w *world) export(kind, mode string, owner int) {
+	w.t.Helper()
+	w.volume("his-export", kind, mode, owner)
+	for _, ch := range []string{"flu", "hqms"} {
+		w.owned(filepath.Join("his-export", ch), owner)
+	}
 }
 
 func (w *world) kubectl(args ...string) (string, error) {

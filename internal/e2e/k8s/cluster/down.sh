@@ -24,7 +24,7 @@ ctl() { timeout 20 ctr -a cd/containerd.sock -n k8s.io "$@" 2>/dev/null; }
 for id in $(ctl task ls -q); do ctl task rm -f "$id" >/dev/null & done
 wait
 for shim in /proc/[0-9]*; do # theirs name our socket
-    tr '\0' ' ' <"$shim/cmdline" 2>/dev/null | grep -qF -- "-address $dir/cd/containerd.sock" && kill "${shim#/proc/}" 2>/dev/null
+    { tr '\0' ' ' <"$shim/cmdline"; } 2>/dev/null | grep -qF -- "-address $dir/cd/containerd.sock" && kill "${shim#/proc/}" 2>/dev/null
 done
 ended apiserver etcd containerd
 awk -v d="$dir/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | while read -r m; do umount -l "$m"; done

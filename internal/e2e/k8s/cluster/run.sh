@@ -46,10 +46,11 @@ cd "$root"
 export CGO_ENABLED=0
 go build -trimpath -ldflags '-s -w' -o "$work/pause" ./internal/e2e/k8s/cluster/pause
 go test -c -o "$work/k8s.test" ./internal/e2e/k8s
+go run ./internal/image/mkimage build -version e2e -arch "$(go env GOARCH)" -out "$work/images" # the product's own
 began=$(date +%s%N)
 "$here/up.sh" "$work" "$netns" "$cache/bin" || not_had "集群没有启动" "the cluster did not come up"
 printf 'node ready after %d.%d s\n' $((($(date +%s%N) - began) / 1000000000)) $((($(date +%s%N) - began) / 100000000 % 10))
 
 cd internal/e2e/k8s
-HQMS_K8S=$work HQMS_E2E_BIN=${HQMS_E2E_BIN:-$root/bin} PATH=$cache/bin:$PATH \
-    nsenter --net="/run/netns/$netns" "$work/k8s.test" -test.v -test.timeout 30m "$@"
+HQMS_K8S=$work PATH=$cache/bin:$PATH \
+    nsenter --net="/run/netns/$netns" "$work/k8s.test" -test.v -test.timeout 30m -test.parallel 4 "$@"

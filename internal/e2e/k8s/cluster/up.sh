@@ -19,7 +19,7 @@ network() {
     ip -n "$netns" addr add $node/24 dev brnode
     ip -n "$netns" link set brnode up
     ip -n "$netns" route add default dev brnode
-    nsenter --net="/run/netns/$netns" sysctl -qw net.ipv4.ip_forward=1
+    nsenter --net="/run/netns/$netns" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 }
 
 # started NAME PROGRAM… runs a part of the cluster and notes its process. `nsenter`,
