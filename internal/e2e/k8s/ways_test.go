@@ -29,6 +29,7 @@ func TestStandaloneAcceptsAFileAndPassesHelmTest(t *testing.T) {
 	w := hospital(t)
 	w.standalone()
 	p := w.one()
+	eventually(t, patience, "the log of pods has it", func() bool { return w.pods.readyAfter(p.Metadata.Name) >= 0 })
 	figure(t, "stand-alone: ready %s after its container ran", w.pods.readyAfter(p.Metadata.Name).Round(10*time.Millisecond))
 	began := time.Now()
 	w.drop("flu_1.csv", 1, 20)
