@@ -286,6 +286,7 @@ func (a *App) buildServer(ctx context.Context) error {
 	o := httpapi.Options{
 		Version: Version, StartedAt: a.health.started,
 		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Reports: a.journal, Calendar: a.reports(), Rebuilt: a.rebuiltAt, Pace: a.pace,
+		Logs: a.recentLines, Settings: a.settings,
 		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Alerts: told{a}, Wrap: a.telemetry.Handler, Logger: a.log, Now: a.now,
 	}
 	if a.cfg.TLSCertFile != "" {

@@ -83,6 +83,10 @@ type Setting struct {
 	Name    string `json:"name"`
 	Value   string `json:"value"` // of a secret only [set], or empty
 	Default bool   `json:"default"`
+
+	Secret  bool   `json:"-"`
+	File    bool   `json:"-"` // it was given by its …_FILE form
+	Meaning string `json:"-"` // the phrase that says what it is for
 }
 
 // Settings lists the settings in effect: all that are not of one channel, and
@@ -94,7 +98,10 @@ func (c *Config) Settings() []Setting {
 		if (f.prefix == "HQMS_" || strings.HasPrefix(f.name, "HQMS_")) && !c.HQMS.On() || f.prefix == "FLU_" && !c.Flu.On() {
 			continue
 		}
-		all = append(all, Setting{Name: f.name, Value: show(v.FieldByIndex(f.index)), Default: !c.given[f.name]})
+		_, file := c.files[f.name]
+		all = append(all, Setting{
+			Name: f.name, Value: show(v.FieldByIndex(f.index)), Default: !c.given[f.name], Secret: f.secret(), File: file, Meaning: f.meaning(),
+		})
 	}
 	return all
 }

@@ -85,6 +85,9 @@ func TestNoCellNoPasswordAndNoTokenGetsOut(t *testing.T) {
 	r.call("POST", "/channels/flu/test", nil, nil)
 
 	heard := r.answers(tainted)
+	if strings.Count(heard["recent log"], `"seq"`) < 100 || !strings.Contains(heard["configuration"], "FLU_PASSWORD") {
+		t.Error("no log or no settings to look at")
+	}
 	if n := strings.Count(heard["findings"], `"rule"`); n == 0 {
 		t.Error("no findings: the files were not looked at")
 	}
@@ -137,6 +140,8 @@ func (r *rig) answers(files map[string][]byte) map[string]string {
 	ask("channels", "/channels")
 	ask("alerts", "/alerts?state=all&limit=100")
 	ask("uploads", "/uploads?limit=100")
+	ask("recent log", "/logs?limit=500")
+	ask("configuration", "/configuration")
 	ask("metrics", "/metrics")
 	for _, probe := range []string{"/livez", "/readyz", "/healthz"} {
 		ask("probes", probe)

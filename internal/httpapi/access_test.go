@@ -16,7 +16,7 @@ func accessTable() map[string]access {
 		"getRoot": public, "getLivez": public, "getAsset": public, "getSession": public, "createSession": public, "endSession": public, "getReadyz": public, "getHealthz": public,
 		"getMetrics": scraped,
 		"getStatus":  viewed, "listUploads": viewed, "getUpload": viewed, "listFindings": viewed, "listChannels": viewed, "streamEvents": viewed, "listAlerts": viewed, "getOpenAPI": viewed, "validateFile": viewed,
-		"listExpectations": viewed, "getReconciliation": viewed, "getStatement": viewed, "getStatistics": viewed,
+		"listLogs": viewed, "getConfiguration": viewed, "listExpectations": viewed, "getReconciliation": viewed, "getStatement": viewed, "getStatistics": viewed,
 		"triggerUploads": operated, "retryUpload": operated, "cancelUpload": operated, "restoreUpload": operated,
 		"testAlerts": operated, "acknowledgeAlert": operated, "testChannel": operated, "pauseChannel": operated, "resumeChannel": operated,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
@@ -192,6 +193,33 @@ type Alerts interface {
 	Acknowledge(ctx context.Context, id string) (journal.Alert, error)
 	// Test sends a message; ErrNoReceiver: there is nobody to send it to.
 	Test(ctx context.Context) (TestResult, error)
+}
+
+// LogQuery says which lines of the log are wanted; zero values do not choose.
+type LogQuery struct {
+	Level    slog.Level // and above
+	Channel  string
+	UploadID string
+	Before   int64 // only lines of a smaller Seq; 0: the latest
+	Limit    int
+}
+
+// LogLine is a line of the log, as it was written.
+type LogLine struct {
+	Seq        int64 // grows by one from line to line
+	Time       time.Time
+	Level      slog.Level
+	Message    string
+	Attributes map[string]any
+}
+
+// Setting is a variable with the value in effect.
+type Setting struct {
+	Variable string
+	Value    string // of a secret: anything that says whether it is set, never itself
+	Source   string // default, environment, file
+	Secret   bool
+	Meaning  string // the phrase that says what it is for
 }
 
 // Obstacle is something in the way of liveness or readiness.

@@ -91,7 +91,6 @@ func TestWhatIsNotThereIsAProblemToo(t *testing.T) {
 		allow  string
 	}{
 		"unknown address":         {request{path: "/nowhere"}, 404, ""},
-		"later address":           {request{path: "/logs"}, 404, ""},
 		"trailing slash":          {request{path: "/status/"}, 404, ""},
 		"unknown upload":          {request{path: "/uploads/none"}, 404, ""},
 		"findings of unknown":     {request{path: "/uploads/none/findings"}, 404, ""},

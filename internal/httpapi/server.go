@@ -40,6 +40,11 @@ type Options struct {
 	// Rebuilt is when the journal was last made anew, and what the damaged one is
 	// called now; the zero time: never. nil: nobody knows.
 	Rebuilt func(ctx context.Context) (at time.Time, damaged string)
+	// Logs gives the latest lines of the log, the latest first, and whether there
+	// are more; nil: there are none.
+	Logs func(q LogQuery) (lines []LogLine, more bool)
+	// Settings are the settings in effect; nil: nobody knows.
+	Settings func() []Setting
 	// Pace is when and how fast may be uploaded; nil: always, without limit.
 	Pace func(now time.Time) Pace
 

@@ -56,13 +56,14 @@ type Telemetry struct {
 	gatherer prometheus.Gatherer
 	endings  []func(context.Context) error
 	files    *dailyFile
+	recent   *Recent
 }
 
 // Start sets the telemetry up. It fails only for wrong OTEL_* settings (an
 // exporter that does not exist); an unreachable collector is no failure.
 func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	o = o.withDefaults()
-	t := &Telemetry{}
+	t := &Telemetry{recent: &Recent{}}
 	local := t.localLogs(o)
 	plain := slog.New(local)
 	otel.SetErrorHandler(newComplaints(plain, o.Now))
@@ -101,6 +102,9 @@ func (o Options) withDefaults() Options {
 
 // Logger is the program's logger.
 func (t *Telemetry) Logger() *slog.Logger { return t.logger }
+
+// Recent holds the latest lines of the log.
+func (t *Telemetry) Recent() *Recent { return t.recent }
 
 // Observer traces and measures the stages.
 func (t *Telemetry) Observer() *Observer { return t.observer }
@@ -151,8 +155,9 @@ func describe(ctx context.Context, o Options) (*resource.Resource, error) {
 // localLogs makes the handlers that need nobody else: standard output, files.
 func (t *Telemetry) localLogs(o Options) slog.Handler {
 	stdout := withTrace(formatted(o.Stdout, o))
+	recent := withTrace(formatted(t.recent, Options{LogLevel: o.LogLevel, LogFormat: "json"}))
 	if o.LogDir == "" {
-		return stdout
+		return slog.NewMultiHandler(stdout, recent)
 	}
 	t.files = &dailyFile{dir: o.LogDir, now: o.Now, keep: 30, complain: func(err error) {
 		if err != nil {
@@ -161,7 +166,7 @@ func (t *Telemetry) localLogs(o Options) slog.Handler {
 		}
 		slog.New(stdout).Info("log file can be written again")
 	}}
-	return slog.NewMultiHandler(stdout, withTrace(formatted(t.files, o)))
+	return slog.NewMultiHandler(stdout, recent, withTrace(formatted(t.files, o)))
 }
 
 func (t *Telemetry) startLogs(ctx context.Context, o Options, res *resource.Resource, local slog.Handler) error {

@@ -11,15 +11,17 @@
     return { name: ui.screens[name] ? name : 'overview', id: path[1], q: q };
   }
 
-  // show draws the screen of the address; a slower, earlier one is not drawn over it.
-  function show() {
+  // show draws the screen of the address; a slower, earlier one is not drawn over
+  // it, and a mere renewal not over what is being read.
+  function show(renewal) {
     if (!ui.session.may_read) { login(); return Promise.resolve(); }
     var at = parse(), mine = ++showing, sheet = el('div');
     return ui.screens[at.name].show(sheet, at.id, at.q).catch(function (e) {
-      ui.fill(sheet, el('p', { class: 'why' }, ui.sayProblem(e)), el('button', { type: 'button', click: show }, t('again')));
+      ui.fill(sheet, el('p', { class: 'why' }, ui.sayProblem(e)), el('button', { type: 'button', click: ui.refresh }, t('again')));
     }).then(function () {
       if (mine !== showing || !ui.session.may_read) return;
       drawn = mine;
+      if (renewal === 'renewal' && ui.hold) return;
       swap(sheet);
     });
   }
@@ -83,7 +85,7 @@
   var told, waiting;
   function changed() {
     if (waiting) return;
-    waiting = setTimeout(function () { waiting = 0; if (!ui.hold && drawn === showing && ui.screens[parse().name].live) show(); }, 700);
+    waiting = setTimeout(function () { waiting = 0; if (!ui.hold && drawn === showing && ui.screens[parse().name].live) show('renewal'); }, 700);
   }
   function follow() {
     if (source) source.close();

@@ -127,7 +127,13 @@
   ui.table = function (heads, rows) {
     return ui.el('div', { class: 'scroll', tabindex: '0' }, ui.el('table', {},
       ui.el('thead', {}, ui.el('tr', {}, heads.map(function (h) { return ui.el('th', { scope: 'col', class: h[1] }, h[0]); }))),
-      ui.el('tbody', {}, rows.map(function (r) { return ui.el('tr', {}, r.map(function (c, i) { return ui.el('td', { class: heads[i][1] }, c); })); }))));
+      ui.el('tbody', {}, rows.map(function (r) { return ui.el('tr', {}, r.map(function (c, i) { return ui.el('td', { class: heads[i][1], 'data-head': heads[i][0] }, ui.el('div', {}, c)); })); }))));
+  };
+  // steps are those of a test, each with how it ended.
+  ui.steps = function (all) {
+    return ui.el('ul', { class: 'line' }, all.map(function (s) {
+      return ui.el('li', {}, ui.el('span', { class: 'pill ' + (s.ok ? 'good' : 'bad') }, t(s.ok ? 'step_ok' : 'step_failed')), ' ' + s.name + ' · ' + ui.lasting(s.seconds), s.detail ? ui.el('div', { class: 'soft' }, s.detail) : '');
+    }));
   };
   ui.empty = function (text) { return ui.el('p', { class: 'empty' }, text); };
   ui.why = function (o) {

@@ -12,6 +12,7 @@
         var status = all[0];
         ui.fill(main,
           head(status),
+          status.open_alerts ? el('p', { class: 'why' }, el('a', { href: '#/alerts' }, t('open_alerts', { n: status.open_alerts }))) : null,
           el('div', { class: 'grid' }, status.channels.map(channel)),
           status.channels.length ? null : ui.empty(t('no_channels')),
           running(all[1].items),
@@ -73,9 +74,7 @@
     ui.hold = true; // the steps are to be read, not refreshed away
     ui.fill(steps, el('p', { class: 'soft' }, t('testing')));
     return ui.call('POST', '/channels/' + name + '/test').then(function (r) {
-      ui.fill(steps, el('ul', { class: 'line' }, r.steps.map(function (s) {
-        return el('li', {}, el('span', { class: 'pill ' + (s.ok ? 'good' : 'bad') }, t(s.ok ? 'step_ok' : 'step_failed')), ' ' + s.name + ' · ' + ui.lasting(s.seconds), s.detail ? el('div', { class: 'soft' }, s.detail) : '');
-      })), r.ok ? el('p', { class: 'pill good' }, t('test_ok')) : ui.why(r) || el('p', { class: 'pill bad' }, t('test_failed')));
+      ui.fill(steps, ui.steps(r.steps), r.ok ? el('p', { class: 'pill good' }, t('test_ok')) : ui.why(r) || el('p', { class: 'pill bad' }, t('test_failed')));
     }, function (e) { ui.fill(steps); throw e; });
   }
 
