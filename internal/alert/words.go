@@ -18,7 +18,10 @@ func Title(a journal.Alert, lang phrase.Lang) string {
 // certificate is of) or a moment are put into words; a text of its own may be
 // named by the param "text".
 func Text(a journal.Alert, lang phrase.Lang) string {
-	p := map[string]string{"count": strconv.FormatInt(Pending(a), 10), "subject": a.Subject, "kind": string(a.Kind), "channel": string(a.Channel), "since": clock(a.OpenedAt)}
+	p := map[string]string{"count": strconv.FormatInt(Pending(a), 10), "subject": a.Subject, "kind": string(a.Kind), "kind_title": string(a.Kind), "channel": string(a.Channel), "since": clock(a.OpenedAt)}
+	if id := "ui.kind." + string(a.Kind); phrase.Has(id) {
+		p["kind_title"] = phrase.Text(lang, id, nil)
+	}
 	for k, v := range a.Params {
 		switch {
 		case k == "reason" && upload.Reason(v).Valid():

@@ -18,7 +18,7 @@ func TestEveryEventHasWordsInBothLanguages(t *testing.T) {
 		}
 		for _, lang := range phrase.Langs() {
 			a := journal.Alert{Event: string(e), Count: 2, OpenedAt: opened, Params: map[string]string{
-				"reason": "disk_full", "since": "2026-11-27T08:00:00Z", "until": "2026-12-27T08:00:00Z", "of": "client",
+				"reason": "disk_full", "since": "2026-11-27T08:00:00Z", "until": "2026-12-27T08:00:00Z", "of": "client", "due": "2026-11-27T09:00:00Z",
 			}}
 			if text := Text(a, lang); strings.ContainsAny(text, "{}") || strings.Contains(text, "disk_full") {
 				t.Errorf("%s, %s: a parameter is left: %s", e, lang, text)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/alert"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/calendar"
@@ -15,7 +16,7 @@ type missingFiles struct{ book *alert.Book }
 func (m missingFiles) Tell(ctx context.Context, n calendar.Notice) error {
 	s := alert.Signal{
 		Event: alert.Missing, Severity: alert.Warning, Channel: n.Channel, Kind: n.Kind,
-		Params: map[string]string{"day": n.Day},
+		Params: map[string]string{"day": n.Day, "due": n.Due.Format(time.RFC3339)},
 	}
 	switch n.Event {
 	case calendar.Restored:
@@ -23,6 +24,7 @@ func (m missingFiles) Tell(ctx context.Context, n calendar.Notice) error {
 	case calendar.Missing:
 		s.Severity = alert.Critical
 	case calendar.Near:
+		s.Params["text"] = "near"
 	}
 	return m.book.Raise(ctx, s)
 }

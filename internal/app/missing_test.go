@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/calendar"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
 )
 
 func TestAMissingFileIsOneAlertUntilItHasCome(t *testing.T) {
@@ -18,7 +20,8 @@ func TestAMissingFileIsOneAlertUntilItHasCome(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = j.Close() })
 	m := missingFiles{alert.NewBook(j, alert.Policy{}, time.Now, nil)}
-	e := calendar.Expectation{Channel: "flu", Kind: "hda", Day: "2026-11-28"}
+	due := time.Date(2026, 11, 28, 9, 0, 0, 0, time.Local)
+	e := calendar.Expectation{Channel: "flu", Kind: "hda", Day: "2026-11-28", Due: due}
 	for _, step := range []struct {
 		event calendar.Event
 		open  int
@@ -33,6 +36,13 @@ func TestAMissingFileIsOneAlertUntilItHasCome(t *testing.T) {
 		}
 		if len(open) == 1 && alert.Severity(open[0].Severity) != step.sev {
 			t.Errorf("after %s: %s", step.event, open[0].Severity)
+		}
+		for _, lang := range phrase.Langs() {
+			for _, part := range []string{"hda", phrase.Text(lang, "ui.kind.hda", nil), "2026-11-28 09:00"} {
+				if len(open) == 1 && !strings.Contains(alert.Text(open[0], lang), part) {
+					t.Errorf("after %s: %q lacks %q", step.event, alert.Text(open[0], lang), part)
+				}
+			}
 		}
 	}
 }

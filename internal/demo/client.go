@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -51,12 +52,18 @@ type row struct {
 }
 
 // client asks the sidecar.
-type client struct{ base string }
+type client struct {
+	base  string
+	token string // empty: none is needed
+}
 
 func (c client) get(ctx context.Context, path string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, http.NoBody)
 	if err != nil {
 		return nil, err
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -142,4 +149,19 @@ func (c client) follow(ctx context.Context, each func(event) bool) error {
 		return err
 	}
 	return errors.New("the sidecar closed the event stream")
+}
+
+// tokenOf is a token that the sidecar takes when it inherits this environment.
+func tokenOf(getenv func(string) string) string {
+	for _, name := range []string{"API_VIEW_TOKEN", "API_TOKEN"} {
+		if v := strings.TrimSpace(getenv(name)); v != "" {
+			return v
+		}
+		if path := getenv(name + "_FILE"); path != "" {
+			if b, err := os.ReadFile(path); err == nil { // else the sidecar says what is wrong with it
+				return strings.TrimSpace(strings.TrimPrefix(string(b), "\ufeff"))
+			}
+		}
+	}
+	return ""
 }

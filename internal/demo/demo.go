@@ -140,7 +140,7 @@ func (d *show) startSidecar(ctx context.Context) (stop func() error, err error) 
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the sidecar: %w", errors.Join(err, out.Close()))
 	}
-	d.client, d.ended = client{"http://" + addr}, make(chan struct{})
+	d.client, d.ended = client{"http://" + addr, tokenOf(os.Getenv)}, make(chan struct{})
 	var waited error
 	go func() {
 		waited = errors.Join(cmd.Wait(), out.Close())

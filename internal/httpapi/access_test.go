@@ -13,7 +13,7 @@ import (
 // accessTable says who may call what, independent of the document.
 func accessTable() map[string]access {
 	return map[string]access{
-		"getRoot": public, "getLivez": public, "getAsset": public, "getSession": public, "createSession": public, "endSession": public, "getReadyz": public, "getHealthz": public,
+		"getRoot": public, "getLivez": public, "getAsset": public, "getDocs": public, "getSession": public, "createSession": public, "endSession": public, "getReadyz": public, "getHealthz": public,
 		"getMetrics": scraped,
 		"getStatus":  viewed, "listUploads": viewed, "getUpload": viewed, "listFindings": viewed, "listChannels": viewed, "streamEvents": viewed, "listAlerts": viewed, "getOpenAPI": viewed, "validateFile": viewed,
 		"listLogs": viewed, "getConfiguration": viewed, "listExpectations": viewed, "getReconciliation": viewed, "getStatement": viewed, "getStatistics": viewed,

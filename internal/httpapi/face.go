@@ -30,3 +30,11 @@ func serveAsset(c echo.Context) error {
 	dashboard.Serve(c.Response(), c.Request(), name)
 	return nil
 }
+
+// serveDocs shows the documentation.
+func serveDocs(page []byte) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, dashboard.Policy)
+		return c.HTMLBlob(http.StatusOK, page)
+	}
+}

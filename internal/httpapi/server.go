@@ -137,6 +137,10 @@ func (s *Server) build() error {
 	if err != nil {
 		return err
 	}
+	docs, err := renderDocs(spec)
+	if err != nil {
+		return err
+	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // nobody is believed about whom they speak for
@@ -150,6 +154,7 @@ func (s *Server) build() error {
 	h := &handlers{Options: o, streams: s.streams}
 	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV}))
 	e.GET("/openapi.yaml", serveDocument)
+	e.GET("/docs", serveDocs(docs))
 	e.GET("/ui/:file", serveAsset)
 	e.GET("/session", gate.getSession)
 	e.POST("/session", gate.createSession)

@@ -135,6 +135,33 @@
       return ui.el('li', {}, ui.el('span', { class: 'pill ' + (s.ok ? 'good' : 'bad') }, t(s.ok ? 'step_ok' : 'step_failed')), ' ' + s.name + ' · ' + ui.lasting(s.seconds), s.detail ? ui.el('div', { class: 'soft' }, s.detail) : '');
     }));
   };
+  // kind is a kind of file by its code and the standards' own title.
+  ui.kind = function (k) { return ui.words['kind.' + k] ? k + ' ' + t('kind.' + k) : k; };
+  // heat is a square for each date and kind; tallied gives how many are good, warn, info and bad.
+  ui.heat = function (kinds, dates, tallied) {
+    return ui.el('div', {}, kinds.map(function (kind) {
+      return [ui.el('strong', {}, ui.kind(kind)), ui.el('div', { class: 'heat' }, dates.map(function (date) {
+        var n = tallied(date, kind), grade = n.bad ? 'bad' : n.warn || n.info ? 'warn' : n.good ? 'good' : '';
+        var text = date + ': ' + t('heat_is', n), today = date === ui.day(new Date());
+        return ui.el('span', { class: grade + (today ? ' today' : ''), title: text, role: 'img', 'aria-label': text }, date.slice(8));
+      }))];
+    }));
+  };
+  // dates are the days from one to another.
+  ui.dates = function (from, to) {
+    var all = [];
+    for (var d = new Date(from + 'T12:00:00'); ui.day(d) <= to; d.setDate(d.getDate() + 1)) all.push(ui.day(d));
+    return all;
+  };
+  // tally sums the verdicts of days by how good they are.
+  ui.tally = function (days) {
+    var n = { good: 0, warn: 0, bad: 0, info: 0 };
+    days.forEach(function (d) {
+      n.info += d.undecided;
+      Object.keys(d.verdicts).forEach(function (v) { n[ui.grade(v)] += d.verdicts[v]; });
+    });
+    return n;
+  };
   ui.empty = function (text) { return ui.el('p', { class: 'empty' }, text); };
   ui.why = function (o) {
     var text = ui.said(o.reason_text), remedy = ui.said(o.remedy);

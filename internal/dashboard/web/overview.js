@@ -8,7 +8,7 @@
     live: true,
     show: function (main) {
       return Promise.all([ui.call('GET', '/status'), ui.call('GET', '/uploads?limit=50&state=spotted&state=settled&state=validated&state=packed&state=sent'),
-        ui.call('GET', '/expectations'), ui.call('GET', '/uploads?limit=8')]).then(function (all) {
+        ui.call('GET', '/expectations'), ui.call('GET', '/uploads?limit=8'), ui.call('GET', ui.query('/statistics', month()))]).then(function (all) {
         var status = all[0];
         ui.fill(main,
           head(status),
@@ -16,6 +16,7 @@
           el('div', { class: 'grid' }, status.channels.map(channel)),
           status.channels.length ? null : ui.empty(t('no_channels')),
           running(all[1].items),
+          thisMonth(all[4], all[2].items),
           el('div', { class: 'grid' }, expected(all[2].items), latest(all[3].items)));
       });
     }
@@ -48,7 +49,7 @@
       ui.pairs([
         [t('backlog'), t('backlog_is', { files: c.backlog.files, bytes: ui.bytes(c.backlog.bytes) }) + (c.backlog.files ? t('oldest', { age: ui.lasting(c.backlog.oldest_seconds) }) : '')],
         [t('parked'), c.backlog.states.failed ? el('a', { href: '#/uploads?channel=' + c.name + '&state=failed' }, String(c.backlog.states.failed)) : null],
-        [t('last_accepted'), kinds.length ? kinds.map(function (k) { return el('div', {}, k + ' · ' + ui.time(c.last_accepted[k])); }) : t('never')],
+        [t('last_accepted'), kinds.length ? kinds.map(function (k) { return el('div', {}, ui.kind(k) + ' · ' + ui.time(c.last_accepted[k])); }) : t('never')],
         [t('server'), c.server_url],
         [t('directory'), c.watch_dir],
         [t('noticing'), c.watching ? t('watching.' + c.watching) : t('watching.none')],
@@ -89,10 +90,34 @@
     }) : ui.empty(t('nothing_running')));
   }
 
+  function month() {
+    var today = ui.day(new Date());
+    return { from: today.slice(0, 8) + '01', to: today };
+  }
+
+  // thisMonth is what came and what was missed, day by day: a day that was missed is bad.
+  function thisMonth(s, expectations) {
+    var kinds = {};
+    s.days.concat(expectations).forEach(function (d) { kinds[d.kind] = true; });
+    kinds = Object.keys(kinds).sort();
+    return el('section', {}, el('h2', {}, t('this_month')), kinds.length ? ui.heat(kinds, ui.dates(s.from, s.to), function (date, kind) {
+      var n = ui.tally(s.days.filter(function (d) { return d.date === date && d.kind === kind; }));
+      n.bad += expectations.filter(function (e) { return e.kind === kind && e.state === 'late' && ui.day(new Date(e.due_at)) === date; }).length;
+      return n;
+    }) : ui.empty(t('no_figures')));
+  }
+
+  // expected are the files that are late, the latest that came, and those due next.
   function expected(items) {
-    var grades = { arrived: 'good', late: 'bad', due: 'info', not_expected: 'info' };
-    return el('section', {}, el('h2', {}, t('expected')), items.length ? ui.table([[t('kind')], [t('deadline')], [t('state')]], items.map(function (e) {
-      return [e.kind, ui.time(e.due_at), el('span', { class: 'pill ' + grades[e.state] }, ui.said(e.state_text))];
+    var grades = { arrived: 'good', late: 'bad', due: 'info', not_expected: 'info' }, last = {}, next = {}, now = new Date();
+    items.forEach(function (e) {
+      var key = e.channel + e.kind;
+      if (e.state === 'due' || new Date(e.due_at) > now) next[key] = next[key] || e;
+      else if (e.state === 'arrived') last[key] = e;
+    });
+    var shown = items.filter(function (e) { return e.state === 'late' || last[e.channel + e.kind] === e || next[e.channel + e.kind] === e; }).slice(-20);
+    return el('section', {}, el('h2', {}, t('expected')), items.length ? ui.table([[t('kind')], [t('deadline')], [t('state')]], shown.map(function (e) {
+      return [ui.kind(e.kind), ui.time(e.due_at), el('span', { class: 'pill ' + grades[e.state] }, ui.said(e.state_text))];
     })) : ui.empty(t('nothing_expected')));
   }
 

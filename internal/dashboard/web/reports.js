@@ -23,36 +23,16 @@
     }
   };
 
-  function dates(s) {
-    var all = [];
-    for (var d = new Date(s.from + 'T12:00:00'); ui.day(d) <= s.to; d.setDate(d.getDate() + 1)) all.push(ui.day(d));
-    return all;
-  }
-  // tally sums the verdicts of days by how good they are.
-  function tally(days) {
-    var n = { good: 0, warn: 0, bad: 0, info: 0 };
-    days.forEach(function (d) {
-      n.info += d.undecided;
-      Object.keys(d.verdicts).forEach(function (v) { n[ui.grade(v)] += d.verdicts[v]; });
-    });
-    return n;
-  }
-
   function heat(s) {
     var kinds = {};
     s.days.forEach(function (d) { kinds[d.kind] = true; });
-    return el('div', {}, Object.keys(kinds).sort().map(function (kind) {
-      return [el('strong', {}, kind), el('div', { class: 'heat' }, dates(s).map(function (date) {
-        var of = s.days.filter(function (d) { return d.date === date && d.kind === kind; }), n = tally(of);
-        var grade = n.bad ? 'bad' : n.warn || n.info ? 'warn' : n.good ? 'good' : '';
-        var text = date + ': ' + t('heat_is', n);
-        return el('span', { class: grade, title: text, role: 'img', 'aria-label': text }, date.slice(8));
-      }))];
-    }));
+    return ui.heat(Object.keys(kinds).sort(), ui.dates(s.from, s.to), function (date, kind) {
+      return ui.tally(s.days.filter(function (d) { return d.date === date && d.kind === kind; }));
+    });
   }
 
   function perDay(s) {
-    var all = dates(s).map(function (date) { return { date: date, n: tally(s.days.filter(function (d) { return d.date === date; })) }; });
+    var all = ui.dates(s.from, s.to).map(function (date) { return { date: date, n: ui.tally(s.days.filter(function (d) { return d.date === date; })) }; });
     var top = Math.max.apply(null, all.map(function (d) { return d.n.good + d.n.warn + d.n.bad + d.n.info; })) || 1;
     var wide = 900 / all.length;
     return el('div', {}, el('svg', { class: 'chart', viewBox: '0 0 900 200', role: 'img', 'aria-label': t('chart.days') }, all.map(function (d, i) {
@@ -74,7 +54,7 @@
     });
     var rows = Object.keys(kinds).sort().filter(function (k) { return kinds[k][1]; });
     return rows.length ? ui.table([[t('kind')], [t('size'), 'num'], [t('packed_size'), 'num'], [t('ratio'), 'num']], rows.map(function (k) {
-      return [k, ui.bytes(kinds[k][0]), ui.bytes(kinds[k][1]), (kinds[k][0] / kinds[k][1]).toFixed(1) + '×'];
+      return [ui.kind(k), ui.bytes(kinds[k][0]), ui.bytes(kinds[k][1]), (kinds[k][0] / kinds[k][1]).toFixed(1) + '×'];
     })) : ui.empty(t('no_figures'));
   }
 
@@ -98,7 +78,7 @@
   };
 
   function line(i) {
-    return [i.kind, ui.number(i.files), ui.number(i.rows.exported), ui.number(i.rows.checked), ui.number(i.rows.sent), ui.number(i.rows.stored),
+    return [ui.kind(i.kind), ui.number(i.files), ui.number(i.rows.exported), ui.number(i.rows.checked), ui.number(i.rows.sent), ui.number(i.rows.stored),
       i.gaps.length ? i.gaps.map(function (g) { return el('div', {}, ui.said(g.text) + ' · ' + t('gap_is', { files: g.files, rows: g.rows })); }) : '–'];
   }
 }());

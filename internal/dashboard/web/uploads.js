@@ -52,7 +52,7 @@
     } },
     text('filename', 'search'),
     choice('channel', channels, function (v) { return t('channel.' + v); }),
-    choice('kind', ['flu', 'hqms', 'hda', 'hdr', 'pdr', 'lis'], String),
+    choice('kind', ['flu', 'hqms', 'hda', 'hdr', 'pdr', 'lis'], ui.kind),
     choice('verdict', verdicts, function (v) { return t('verdict.' + v); }),
     choice('state', states, function (v) { return t('state.' + v); }),
     text('day', 'date'),
@@ -93,7 +93,7 @@
 
   function facts(u) {
     return el('section', {}, el('h2', {}, t('facts')), ui.pairs([
-      [t('filter.channel'), t('channel.' + u.channel)], [t('kind'), u.kind], [t('state'), t('state.' + u.state)],
+      [t('filter.channel'), t('channel.' + u.channel)], [t('kind'), ui.kind(u.kind)], [t('state'), t('state.' + u.state)],
       [t('size'), ui.bytes(u.size)], [t('packed_size'), u.packed_size === null ? null : ui.bytes(u.packed_size)],
       [t('rows'), u.rows === null ? null : ui.number(u.rows)], [t('charset'), u.charset], [t('standard'), u.standard],
       [t('place'), t('place.' + u.place)], [t('path'), u.path], [t('digest'), u.digest], [t('attempts'), u.attempt || null],
@@ -105,7 +105,7 @@
   function timeline(events) {
     return el('section', {}, el('h2', {}, t('timeline')), el('ol', { class: 'line' }, events.map(function (e, i) {
       var took = i ? (new Date(e.at) - new Date(events[i - 1].at)) / 1000 : 0;
-      return el('li', {}, el('strong', {}, t('state.' + e.to)), e.verdict ? ' · ' + t('verdict.' + e.verdict) : '',
+      return el('li', {}, el('strong', {}, e.from === e.to ? t('still', { state: t('state.' + e.to) }) : t('state.' + e.to)), e.verdict ? ' · ' + t('verdict.' + e.verdict) : '',
         el('div', { class: 'soft' }, ui.time(e.at) + (i ? ' · +' + ui.lasting(took) : '')),
         e.reason_text ? el('div', {}, ui.said(e.reason_text)) : '', e.detail ? el('div', { class: 'soft' }, e.detail) : '');
     })));
@@ -156,7 +156,7 @@
     ui.call('POST', ui.query('/validate', { filename: file.name }), file, 'text/csv').then(function (r) {
       var bad = r.findings.fatal + r.findings.error;
       ui.fill(out, el('section', {}, el('div', { class: 'head' }, el('h2', {}, r.file), el('span', { class: 'pill ' + (bad ? 'bad' : 'good') }, t(bad ? 'has_errors' : 'is_clean'))),
-        ui.pairs([[t('kind'), r.kind], [t('standard'), r.standard], [t('charset'), r.charset], [t('rows'), ui.number(r.rows)], [t('rows_in_error'), ui.number(r.rows_in_error)]]),
+        ui.pairs([[t('kind'), ui.kind(r.kind)], [t('standard'), r.standard], [t('charset'), r.charset], [t('rows'), ui.number(r.rows)], [t('rows_in_error'), ui.number(r.rows_in_error)]]),
         r.items.length ? findingTable(r.items) : ui.empty(t('no_findings'))));
     }, function (e) { ui.fill(out, el('p', { class: 'why' }, ui.sayProblem(e))); });
   }

@@ -42,6 +42,9 @@ func (b *tab) entersWithTheRightTokenOnly() {
 	b.logsIn(operatorToken)
 	b.sees(b.word("nav.overview"))
 	b.sees(b.word("live"))
+	before := value[string](b, `document.documentElement.getAttribute('data-theme')`)
+	b.clicks(".tools", "theme")
+	b.until(fmt.Sprintf(`document.documentElement.getAttribute('data-theme') !== %q`, before))
 }
 
 func (b *tab) pausesAndResumes(w *world) {
@@ -188,6 +191,11 @@ func (b *tab) looksAround() {
 }
 
 func (b *tab) leaves() {
+	b.do(chromedp.Navigate(b.base + "/docs"))
+	b.until(`document.querySelectorAll('.example').length > 30`)
+	b.look("docs")
+	b.do(chromedp.Navigate(b.base + "/"))
+	b.until(`document.querySelector('main h1') !== null`)
 	b.eval(`document.getElementById('logout').click()`)
 	b.until(`document.getElementById('token') !== null`)
 	b.do(chromedp.Reload())
