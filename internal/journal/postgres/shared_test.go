@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -332,6 +333,37 @@ func TestADatabaseThatIsAwayIsALocalFaultAndComesBackByItself(t *testing.T) {
 		}
 		eventually(t, "it works again", func() bool { _, err := j.Get(t.Context(), u.ID); return err == nil })
 	}
+}
+
+func TestTheStartWaitsForADatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
+	own, err := postgrestest.Start(t.Context())
+	if errors.Is(err, postgrestest.ErrMissing) {
+		postgrestest.Skip(t, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = own.Close() })
+	if err := own.Down(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	up := make(chan error, 1)
+	j, err := postgres.Open(t.Context(), postgres.Options{URL: func() string {
+		if asked.Add(1) == 3 { // it has failed, and tries again
+			go func() { up <- own.Up(t.Context()) }()
+		}
+		return own.URL("")
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	if err := <-up; err != nil {
+		t.Fatal(err)
+	}
+	spot(t, j, "flu_1.csv")
 }
 
 func first[T any](_ T, err error) error          { return err }
