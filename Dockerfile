@@ -7,7 +7,7 @@
 ARG GO_IMAGE=golang:1.26-bookworm
 FROM ${GO_IMAGE} AS build
 WORKDIR /src
-ENV GOTOOLCHAIN=local
+ENV GOTOOLCHAIN=local CGO_ENABLED=0
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
@@ -15,7 +15,7 @@ ARG VERSION=dev
 ARG REVISION=unknown
 ARG CREATED=0
 ARG TARGETARCH
-RUN go run ./internal/image/mkimage tree -arch "${TARGETARCH:-$(go env GOARCH)}" -version "$VERSION" -revision "$REVISION" -created "$CREATED" -out /tree
+RUN go run -trimpath ./internal/image/mkimage tree -arch "${TARGETARCH:-$(go env GOARCH)}" -version "$VERSION" -revision "$REVISION" -created "$CREATED" -out /tree
 
 FROM scratch AS sandbox
 ARG VERSION=dev
