@@ -96,7 +96,7 @@
     show: function (main) {
       return ui.call('GET', '/configuration').then(function (c) {
         ui.fill(main, el('h1', {}, t('nav.configuration')), el('p', { class: 'soft' }, t('configuration_is')), el('section', {},
-          ui.table([[t('variable'), 'name'], [t('value'), 'name'], [t('source')], [t('meaning'), 'wide']], c.items.map(function (s) {
+          ui.table([[t('variable'), 'name'], [t('value'), 'name'], [t('source'), 'short'], [t('meaning'), 'wide']], c.items.map(function (s) {
             var value = s.secret ? el('span', { class: 'pill' + (s.set ? ' good' : '') }, t(s.set ? 'is_set' : 'is_not_set')) : s.value === null ? '–' : s.value;
             return [el('code', {}, s.variable), value, el('span', { class: s.source === 'default' ? 'soft' : '' }, t('source.' + s.source)), ui.said(s.meaning)];
           }))));
