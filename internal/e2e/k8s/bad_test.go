@@ -167,6 +167,8 @@ func TestTheAPIServerTakesEveryExampleToTheLetter(t *testing.T) {
 	if err != nil || len(examples) < 4 {
 		t.Fatalf("%v, %v", examples, err)
 	}
+	// A pod is held against its service account, which a dry run does not make.
+	w.apply(fmt.Sprintf(`{apiVersion: v1, kind: ServiceAccount, metadata: {name: hqms-hqms-sidecar, namespace: %s}}`, w.ns))
 	for _, file := range examples {
 		// What belongs to the Prometheus operator is not known here.
 		out := w.mustHelm("template", "hqms", chart, "-f", file, "--set", "serviceMonitor.enabled=false,prometheusRule.enabled=false")

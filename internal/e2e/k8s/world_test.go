@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	if kube == nil {
 		t.Skip("NOT TESTED ON KUBERNETES: make e2e-k8s")
 	}
-	w := &world{t: t, ns: fmt.Sprintf("hospital-%d", hospitals.Add(1)), digests: map[string]string{}}
+	w := &world{t: t, ns: fmt.Sprintf("hospital-%d-%d", os.Getpid(), hospitals.Add(1)), digests: map[string]string{}}
 	w.dir = filepath.Join(kube.dir, "volumes", w.ns)
 	w.apply(fmt.Sprintf(`{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/enforce-version: latest}}}`, w.ns))
 	w.pods = followPods(t, w.ns)
@@ -59,6 +59,7 @@ func newWorld(t *testing.T) *world {
 			w.explain()
 		}
 		_, _ = kube.command(context.Background(), "", "kubectl", "delete", "ns", w.ns, "--wait=false")
+		_, _ = kube.command(context.Background(), "", "kubectl", "delete", "pv", "-l", "hospital="+w.ns, "--wait=false")
 	})
 	return w
 }
@@ -130,7 +131,7 @@ func (w *world) volume(claim, kind, mode string, owner int) {
 // persistent makes the volume alone: the chart makes the claim.
 func (w *world) persistent(claim, kind, mode string, owner int) {
 	w.t.Helper()
-	w.apply(fmt.Sprintf(`{apiVersion: v1, kind: PersistentVolume, metadata: {name: %[2]s-%[1]s},
+	w.apply(fmt.Sprintf(`{apiVersion: v1, kind: PersistentVolume, metadata: {name: %[2]s-%[1]s, labels: {hospital: %[2]s}},
  spec: {capacity: {storage: 20Gi}, accessModes: [%[3]s], claimRef: {name: %[1]s, namespace: %[2]s}, %[4]s: {path: %[5]s},
   nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [node1]}]}]}}}}`,
 		claim, w.ns, mode, kind, w.owned(claim, owner)))
