@@ -21,6 +21,7 @@ ended() { # names: asked, and after 5 s made to
 
 ended kube-proxy kubelet controllers scheduler
 ctl() { timeout 20 ctr -a cd/containerd.sock -n k8s.io "$@" 2>/dev/null; }
+pods=$(for id in $(ctl c ls -q); do ctl c info "$id"; done | grep -o 'netns/cni-[0-9a-f-]*' | sort -u) # their networks
 for id in $(ctl task ls -q); do ctl task rm -f "$id" >/dev/null & done
 wait
 for shim in /proc/[0-9]*; do # theirs name our socket
@@ -31,5 +32,6 @@ awk -v d="$dir/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | while r
 for c in /sys/fs/cgroup/kubepods /sys/fs/cgroup/*/kubepods /sys/fs/cgroup/*/k8s.io; do
     [ -d "$c" ] && find "$c" -depth -type d -exec rmdir {} \; 2>/dev/null
 done
+for pod in $pods; do ip netns del "${pod#netns/}" 2>/dev/null; done
 [ -n "$netns" ] && ip netns del "$netns" 2>/dev/null
 rm -rf "$dir"
