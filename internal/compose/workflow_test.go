@@ -33,7 +33,7 @@ func TestTheWorkflowRunsTargetsThatExist(t *testing.T) {
 			}
 		}
 	}
-	for _, target := range []string{"build", "verify", "lint", "test", "vuln", "image-check", "e2e-docker", "chart"} {
+	for _, target := range []string{"build", "verify", "lint", "test", "vuln", "image-check", "e2e-docker", "chart", "e2e-k8s"} {
 		if !ran[target] {
 			t.Errorf("make %s is run by no job", target)
 		}
