@@ -91,6 +91,9 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 func TestALongJournalDoesNotDelayTheStart(t *testing.T) {
 	t.Parallel()
 	rows := 100_000
+	if underRace {
+		rows = 20_000
+	}
 	if os.Getenv("HQMS_MILLION") != "" {
 		rows = 1_000_000
 	}
