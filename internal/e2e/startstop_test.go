@@ -92,7 +92,7 @@ func TestALongJournalDoesNotDelayTheStart(t *testing.T) {
 	t.Parallel()
 	rows := 100_000
 	if underRace {
-		rows = 20_000
+		rows = 10_000
 	}
 	if os.Getenv("HQMS_MILLION") != "" {
 		rows = 1_000_000
