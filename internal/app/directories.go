@@ -27,7 +27,7 @@ type forbidden struct {
 // look looks at the directories and logs what has changed.
 func (f *forbidden) look(cfg *config.Config, log *slog.Logger) {
 	now := map[string]check.Step{}
-	for _, s := range check.Directories(cfg) {
+	for _, s := range check.Access(cfg) {
 		if s.Status == check.Fail && s.Reason != "" {
 			now[s.Params["path"]] = s
 		}

@@ -86,6 +86,8 @@ type Options struct {
 	Now    func() time.Time
 	Built  time.Time // when the program was built; a clock before it is wrong
 
+	asking bool // the kernel is asked for leave, instead of trying
+
 	hook durable.Hook // tests put faults in here
 	who  func() (uid, gid int, groups []int)
 	kind func(path string) fileSystem

@@ -374,3 +374,29 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// A program at work looks every few seconds, and may be killed at any moment: it
+// makes no file that could be left, or that a watcher would be told of.
+func TestLookingAtDirectoriesAtWorkMakesNoFile(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	cfg, err := config.Load(p.environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asking, want := range map[bool]bool{true: false, false: true} {
+		made := false
+		o := Options{asking: asking, hook: func(op durable.Op, _ string) error {
+			made = made || op == durable.OpCreate
+			return nil
+		}}.withDefaults()
+		for _, s := range o.directories(cfg) {
+			if s.Status == Fail {
+				t.Errorf("%+v", s)
+			}
+		}
+		if made != want {
+			t.Errorf("asking %v: files made %v", asking, made)
+		}
+	}
+}

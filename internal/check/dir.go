@@ -22,8 +22,18 @@ const roomy = 1 << 30
 
 // Directories looks at the directories alone: STATE_DIR first, then that of each
 // channel. It is quick, and asks nobody.
-func Directories(cfg *config.Config) []Step {
+func Directories(cfg *config.Config) []Step { return Options{}.withDefaults().directories(cfg) }
+
+// Access is Directories for a program at work: it asks the kernel for leave where
+// the other tries, and so leaves no file behind however it ends, wakes no watcher
+// and does not read a directory to its end.
+func Access(cfg *config.Config) []Step {
 	o := Options{}.withDefaults()
+	o.asking = true
+	return o.directories(cfg)
+}
+
+func (o Options) directories(cfg *config.Config) []Step {
 	steps := []Step{o.stateDir(cfg)}
 	for _, ch := range cfg.Channels() {
 		steps = append(steps, o.watchDir(ch))
@@ -40,8 +50,11 @@ func (o Options) stateDir(cfg *config.Config) Step {
 		return s
 	}
 	defer dir.Close() //nolint:errcheck // nothing was written through it that counts
-	if err := dir.ProbeWritable(); err != nil {
+	if err := o.writable(dir); err != nil {
 		return o.unwritable(s, cfg.StateDir, err)
+	}
+	if o.asking {
+		return s
 	}
 	if err := tryDurable(dir); err != nil {
 		return failed(s, "check.not_durable", err)
@@ -64,6 +77,13 @@ func (o Options) stateDir(cfg *config.Config) Step {
 		s.Status, s.What, s.Remedy = Warn, "check.state_fleeting", "check.remedy.state_fleeting"
 	}
 	return s
+}
+
+func (o Options) writable(dir *durable.Dir) error {
+	if o.asking {
+		return dir.MayWrite()
+	}
+	return dir.ProbeWritable()
 }
 
 // tryDurable writes, syncs, renames and removes a file, as the journal's
@@ -111,14 +131,16 @@ func (o Options) watchDir(ch config.Channel) Step {
 		if err != nil {
 			return o.denied(s, ch.WatchDir, "check.unreadable", err)
 		}
-		entries++
+		if entries++; o.asking {
+			break
+		}
 	}
 	s.Params["n"] = strconv.Itoa(entries)
 	if ch.OnAccepted == "keep" && ch.OnRejected == "keep" {
 		s.What = "check.watch_dir_kept"
 		return s
 	}
-	if err := dir.ProbeWritable(); err != nil {
+	if err := o.writable(dir); err != nil {
 		return o.unwritable(s, ch.WatchDir, err)
 	}
 	return o.sticky(s, ch.WatchDir)

@@ -36,6 +36,7 @@ const (
 	OpSyncDir         Op = "syncdir"
 	OpReadDir         Op = "readdir"
 	OpStatfs          Op = "statfs"
+	OpAccess          Op = "access"
 )
 
 // Hook is asked before every operation; an error takes its place and the
@@ -295,6 +296,16 @@ func (d *Dir) FreeBytes() (int64, error) {
 	}
 	free, err := freeBytes(top)
 	return free, d.wrap(OpStatfs, err)
+}
+
+// MayWrite asks the kernel whether files may be made and removed here, and makes
+// none. What it cannot know (a full disk, a server's own rules) ProbeWritable finds.
+func (d *Dir) MayWrite() error {
+	_, top, err := d.opened(OpAccess, ".")
+	if err != nil {
+		return err
+	}
+	return d.wrap(OpAccess, mayWrite(top))
 }
 
 // handle is an open directory. The Dir's own is not the user's to close.

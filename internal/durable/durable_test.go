@@ -164,7 +164,13 @@ func TestARealFullDiskIsDiskFull(t *testing.T) {
 	if names(t, path) != "" {
 		t.Errorf("left behind: %s", names(t, path))
 	}
+	if err := d.MayWrite(); err != nil {
+		t.Errorf("may be written: got %v", err)
+	}
 	durabletest.ReadOnly(t, path)
+	if err := d.MayWrite(); !errors.Is(err, durable.ErrReadOnly) {
+		t.Errorf("read-only: got %v", err)
+	}
 	if err := d.ProbeWritable(); !errors.Is(err, durable.ErrReadOnly) || durable.Fault(err, "").Reason != upload.ReadOnly {
 		t.Errorf("read-only: got %v", err)
 	}

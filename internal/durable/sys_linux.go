@@ -115,6 +115,10 @@ func setTimes(f *os.File, mtime time.Time) error {
 	return unix.Futimes(int(f.Fd()), []unix.Timeval{t, t})
 }
 
+func mayWrite(f *os.File) error {
+	return uninterrupted(func() error { return unix.Faccessat(int(f.Fd()), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS) })
+}
+
 func freeBytes(f *os.File) (int64, error) {
 	var st unix.Statfs_t
 	if err := uninterrupted(func() error { return unix.Fstatfs(int(f.Fd()), &st) }); err != nil {
