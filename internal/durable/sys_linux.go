@@ -115,7 +115,16 @@ func setTimes(f *os.File, mtime time.Time) error {
 	return unix.Futimes(int(f.Fd()), []unix.Timeval{t, t})
 }
 
+// mayWrite says of a read-only mount that it is read-only, whoever asks, as
+// making a file would; faccessat alone looks at the owner first.
 func mayWrite(f *os.File) error {
+	var st unix.Statfs_t
+	if err := uninterrupted(func() error { return unix.Fstatfs(int(f.Fd()), &st) }); err != nil {
+		return err
+	}
+	if st.Flags&unix.ST_RDONLY != 0 {
+		return unix.EROFS
+	}
 	return uninterrupted(func() error { return unix.Faccessat(int(f.Fd()), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS) })
 }
 
