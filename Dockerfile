@@ -28,7 +28,7 @@ LABEL org.opencontainers.image.title="hqms-sandbox" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED_AT}"
-COPY --from=build /tree/hqms-sandbox/root/ /
+COPY --from=build /tree/hqms-sandbox/files/ /
 COPY --from=build --chown=65532:65532 /tree/hqms-sandbox/own/var/lib/ /var/lib/
 COPY --from=build --chown=65532:65532 /tree/hqms-sandbox/own/export/ /export/
 USER 65532:65532
@@ -48,7 +48,7 @@ LABEL org.opencontainers.image.title="hqms-sidecar" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED_AT}"
-COPY --from=build /tree/hqms-sidecar/root/ /
+COPY --from=build /tree/hqms-sidecar/files/ /
 COPY --from=build --chown=65532:65532 /tree/hqms-sidecar/own/var/lib/ /var/lib/
 USER 65532:65532
 WORKDIR /

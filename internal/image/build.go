@@ -79,7 +79,7 @@ func (s Source) compile(ctx context.Context, p Product, arch string, r Release) 
 	return out, nil
 }
 
-// WriteTree writes the files of an image under dir, for a Dockerfile to copy: root/
+// WriteTree writes the files of an image under dir, for a Dockerfile to copy: files/
 // is to belong to root, own/ to the user.
 func (s Source) WriteTree(ctx context.Context, p Product, arch string, r Release, dir string) error {
 	common, own, err := s.contents(ctx, p, arch, r)
@@ -87,7 +87,7 @@ func (s Source) WriteTree(ctx context.Context, p Product, arch string, r Release
 		return err
 	}
 	for _, e := range append(common, own...) {
-		part := "root"
+		part := "files"
 		if e.uid == user {
 			part = "own"
 		}

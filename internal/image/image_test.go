@@ -227,7 +227,7 @@ func TestTreeOfTheDockerfileHasTheSameFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, part := range []string{"root", "own"} {
+	for _, part := range []string{"files", "own"} {
 		err := fs.WalkDir(os.DirFS(filepath.Join(dir, part)), ".", func(name string, d fs.DirEntry, err error) error {
 			if d != nil && d.IsDir() {
 				name += "/"
