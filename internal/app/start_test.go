@@ -90,11 +90,7 @@ func TestToldToStopWhileStartingIsAnOrderlyEnd(t *testing.T) {
 // operation of a start.
 func TestADatabaseThatGoesAwayInTheMiddleOfTheStartIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	pg, err := postgrestest.Start(t.Context())
-	if err != nil {
-		postgrestest.Skip(t, err)
-	}
-	t.Cleanup(func() { _ = pg.Close() })
+	pg := postgrestest.Own(t)
 	cfg, err := config.Load(append(environ(t), "DATABASE_URL="+pg.URL(""), "LOG_LEVEL=error"))
 	if err != nil {
 		t.Fatal(err)

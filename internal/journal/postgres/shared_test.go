@@ -300,14 +300,7 @@ func TestATurnIsOneProcesssAndGoesWithItsConnection(t *testing.T) {
 
 func TestADatabaseThatIsAwayIsALocalFaultAndComesBackByItself(t *testing.T) {
 	t.Parallel()
-	own, err := postgrestest.Start(t.Context())
-	if errors.Is(err, postgrestest.ErrMissing) {
-		postgrestest.Skip(t, err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = own.Close() })
+	own := postgrestest.Own(t)
 	j := openAt(t, own.URL(""), journal.Options{})
 	u := spot(t, j, "flu_1.csv")
 	for _, crash := range []bool{false, true} {
@@ -337,14 +330,7 @@ func TestADatabaseThatIsAwayIsALocalFaultAndComesBackByItself(t *testing.T) {
 
 func TestTheStartWaitsForADatabaseThatIsAway(t *testing.T) {
 	t.Parallel()
-	own, err := postgrestest.Start(t.Context())
-	if errors.Is(err, postgrestest.ErrMissing) {
-		postgrestest.Skip(t, err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = own.Close() })
+	own := postgrestest.Own(t)
 	if err := own.Down(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}

@@ -67,6 +67,21 @@ func Skip(t testing.TB, err error) {
 	t.Skipf("NOT TESTED: %v", err)
 }
 
+// Own starts a server for one test, which may take it down, and ends it with the
+// test. Where there is no PostgreSQL it is as Skip says.
+func Own(t testing.TB) *Server {
+	t.Helper()
+	s, err := Start(t.Context())
+	if errors.Is(err, ErrMissing) {
+		Skip(t, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
 // become makes the directory that of the user the server runs as.
 func (s *Server) become() error {
 	if os.Getuid() != 0 {
