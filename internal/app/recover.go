@@ -118,18 +118,28 @@ const spacePause = time.Second
 
 // onceThereIsSpace does it again and again while the disk is full, until ctx ends.
 func onceThereIsSpace(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
+	return whilst(ctx, ctx, upload.DiskFull, spacePause, do, func(err error) {
+		log.Error("DISK IS FULL: the journal cannot be brought up to date; nothing begins before there is space", slog.Any("error", err))
+	})
+}
+
+// whilst does it again and again while it fails for the reason given, until
+// waiting ends; the first time it tells.
+func whilst(ctx, waiting context.Context, reason upload.Reason, pause time.Duration, do func(context.Context) error, tell func(error)) error {
 	for told := false; ; told = true {
 		err := do(ctx)
-		if f, ok := errors.AsType[*upload.Fault](err); !ok || f.Reason != upload.DiskFull {
+		if f, ok := errors.AsType[*upload.Fault](err); !ok || f.Reason != reason {
 			return err
 		}
 		if !told {
-			log.Error("DISK IS FULL: the journal cannot be brought up to date; nothing begins before there is space", slog.Any("error", err))
+			tell(err)
 		}
+		timer := time.NewTimer(pause)
 		select {
-		case <-ctx.Done():
+		case <-timer.C:
+		case <-waiting.Done():
+			timer.Stop()
 			return err
-		case <-time.After(spacePause):
 		}
 	}
 }

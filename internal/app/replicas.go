@@ -28,24 +28,14 @@ const (
 // that replicas share is away, for at most startPatience. It must bear repetition.
 func (a *App) throughOutages(step func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
+		if !a.journal.Shared() {
+			return step(ctx)
+		}
 		waiting, cancel := context.WithTimeout(ctx, startPatience)
 		defer cancel()
-		for told := false; ; told = true {
-			err := step(ctx)
-			if f, ok := errors.AsType[*upload.Fault](err); !ok || f.Reason != upload.JournalUnavailable || !a.journal.Shared() {
-				return err
-			}
-			if !told {
-				a.log.Warn("database went away during the start; waiting for it", slog.Any("error", err))
-			}
-			pause := time.NewTimer(startPause)
-			select {
-			case <-pause.C:
-			case <-waiting.Done():
-				pause.Stop()
-				return err
-			}
-		}
+		return whilst(ctx, waiting, upload.JournalUnavailable, startPause, step, func(err error) {
+			a.log.Warn("database went away during the start; waiting for it", slog.Any("error", err))
+		})
 	}
 }
 
