@@ -344,6 +344,30 @@ func (e State) Valid() bool {
 	}
 }
 
+// Defines values for TestStepState.
+const (
+	TestStepStateFailed  TestStepState = "failed"
+	TestStepStatePassed  TestStepState = "passed"
+	TestStepStateRunning TestStepState = "running"
+	TestStepStateWarning TestStepState = "warning"
+)
+
+// Valid indicates whether the value is a known member of the TestStepState enum.
+func (e TestStepState) Valid() bool {
+	switch e {
+	case TestStepStateFailed:
+		return true
+	case TestStepStatePassed:
+		return true
+	case TestStepStateRunning:
+		return true
+	case TestStepStateWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Verdict.
 const (
 	VerdictAccepted          Verdict = "accepted"
@@ -1324,6 +1348,12 @@ type Tally struct {
 	Warning int64 `json:"warning"`
 }
 
+// TestProgress One line of a connection test as it goes; either a step or, in the last line, the result.
+type TestProgress struct {
+	Result *TestResult `json:"result,omitempty"`
+	Step   *TestStep   `json:"step,omitempty"`
+}
+
 // TestResult defines model for TestResult.
 type TestResult struct {
 	Detail     *string `json:"detail"`
@@ -1340,11 +1370,24 @@ type TestResult struct {
 type TestStep struct {
 	Detail *string `json:"detail"`
 
-	// Name Example: admission
-	Name    string  `json:"name"`
+	// Name Of a channel: `dns`, `tcp`, `tls` (`http` where nothing is encrypted), `clock`, `credentials`. Of alerts: `dns`, `tcp`, `tls`, `sent`, `answer`.
+	//
+	// Example: credentials
+	Name string `json:"name"`
+
+	// Ok It passed; with a warning too.
 	Ok      bool    `json:"ok"`
 	Seconds float64 `json:"seconds"`
+
+	// State `running` is seen in a stream alone.
+	State TestStepState `json:"state"`
+
+	// Text The same in Chinese and in English.
+	Text Text `json:"text"`
 }
+
+// TestStepState `running` is seen in a stream alone.
+type TestStepState string
 
 // Text The same in Chinese and in English.
 type Text struct {
@@ -2034,6 +2077,8 @@ type ClientInterface interface {
 	//
 	// Asks the channel's server whether it would take a file, with the credentials as they are now, even while the channel is refused. No file is sent. A test that fails is an answer (200 with `ok` false), not an error.
 	//
+	// With `Accept: application/x-ndjson` each step is told as it begins and as it ends, one JSON object a line; the last line holds the result. An answer without that line broke off.
+	//
 	// Corresponds with POST /channels/{name}/test (the `TestChannel` operationId).
 	TestChannel(ctx context.Context, name NamedChannel, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -2337,6 +2382,8 @@ func (c *Client) ResumeChannel(ctx context.Context, name NamedChannel, reqEditor
 // TestChannel Test the connection
 //
 // Asks the channel's server whether it would take a file, with the credentials as they are now, even while the channel is refused. No file is sent. A test that fails is an answer (200 with `ok` false), not an error.
+//
+// With `Accept: application/x-ndjson` each step is told as it begins and as it ends, one JSON object a line; the last line holds the result. An answer without that line broke off.
 //
 // Corresponds with POST /channels/{name}/test (the `TestChannel` operationId).
 func (c *Client) TestChannel(ctx context.Context, name NamedChannel, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4381,6 +4428,8 @@ type ClientWithResponsesInterface interface {
 	// TestChannelWithResponse Test the connection
 	//
 	// Asks the channel's server whether it would take a file, with the credentials as they are now, even while the channel is refused. No file is sent. A test that fails is an answer (200 with `ok` false), not an error.
+	//
+	// With `Accept: application/x-ndjson` each step is told as it begins and as it ends, one JSON object a line; the last line holds the result. An answer without that line broke off.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7556,6 +7605,8 @@ func (c *ClientWithResponses) ResumeChannelWithResponse(ctx context.Context, nam
 //
 // Asks the channel's server whether it would take a file, with the credentials as they are now, even while the channel is refused. No file is sent. A test that fails is an answer (200 with `ok` false), not an error.
 //
+// With `Accept: application/x-ndjson` each step is told as it begins and as it ends, one JSON object a line; the last line holds the result. An answer without that line broke off.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /channels/{name}/test (the `TestChannel` operationId).
@@ -8688,6 +8739,9 @@ func ParseTestChannelResponse(rsp *http.Response) (*TestChannelResponse, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (application/x-ndjson) unsupported
 
 	}
 
@@ -12523,6 +12577,49 @@ func (response TestChannel200JSONResponse) VisitTestChannelResponse(w http.Respo
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+type TestChannel200ApplicationXNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response TestChannel200ApplicationXNdjsonResponse) VisitTestChannelResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
 }
 
 type TestChannel400ApplicationProblemPlusJSONResponse struct {

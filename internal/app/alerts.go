@@ -181,10 +181,12 @@ func (t told) Test(ctx context.Context) (httpapi.TestResult, error) {
 	t.a.secrets.Reload(ctx)
 	result := httpapi.TestResult{OK: true}
 	for _, s := range t.a.alerts.receiver.Try(ctx, t.a.alerts.sender.TestMessage()) {
-		result.Steps = append(result.Steps, httpapi.Step(s))
+		step := httpapi.Step{Name: s.Name, State: httpapi.StepPassed, Detail: s.Detail, Took: s.Took}
 		if !s.OK {
+			step.State = httpapi.StepFailed
 			result.OK, result.Detail = false, s.Detail
 		}
+		result.Steps = append(result.Steps, step)
 	}
 	return result, nil
 }

@@ -63,7 +63,7 @@ func (n network) Try(ctx context.Context, ch config.Channel) []check.Step {
 	defer client.Close()
 	status := map[probe.Result]check.Status{probe.Passed: check.OK, probe.Warned: check.Warn, probe.Failed: check.Fail, probe.Skipped: check.Skip}
 	var steps []check.Step
-	for _, c := range probe.Run(ctx, client.Target(nil)) {
+	for _, c := range probe.Run(ctx, client.Target(nil), nil) {
 		steps = append(steps, check.FromReason(stepName(c.Step), ch.Name, status[c.Result], c.Reason, c.Detail, c.Took))
 	}
 	return steps

@@ -142,25 +142,28 @@ func (s shown) one(ctx context.Context, name upload.Channel) (httpapi.Channel, e
 }
 
 // Test implements httpapi.Channels.
-func (s shown) Test(ctx context.Context, name upload.Channel) (httpapi.TestResult, error) {
+func (s shown) Test(ctx context.Context, name upload.Channel, tell func(httpapi.Step)) (httpapi.TestResult, error) {
 	l, ok := s.a.lines[name]
 	if !ok {
 		return httpapi.TestResult{}, httpapi.ErrUnknownChannel
 	}
 	s.a.secrets.Reload(ctx)
-	checks := probe.Run(ctx, l.client.Target(l.gate.Test))
+	checks := probe.Run(ctx, l.client.Target(l.gate.Test), func(c probe.Check) { tell(stepOf(c)) })
 	result := httpapi.TestResult{OK: probe.OK(checks)}
 	for _, c := range checks {
 		if c.Result == probe.Skipped {
 			continue
 		}
-		step := httpapi.Step{Name: string(c.Step), OK: c.Result != probe.Failed, Detail: c.Detail, Took: c.Took}
 		if c.Result == probe.Failed && result.Reason == "" {
 			result.Reason, result.Detail = c.Reason, c.Detail
 		}
-		result.Steps = append(result.Steps, step)
+		result.Steps = append(result.Steps, stepOf(c))
 	}
 	return result, nil
+}
+
+func stepOf(c probe.Check) httpapi.Step {
+	return httpapi.Step{Name: string(c.Step), State: httpapi.StepState(c.Result), Detail: c.Detail, Took: c.Took}
 }
 
 // Pause implements httpapi.Channels.

@@ -53,7 +53,7 @@ func (al alerts) Test(context.Context) (TestResult, error) {
 	if al.w.receiverMissing {
 		return TestResult{}, ErrNoReceiver
 	}
-	return TestResult{OK: false, Detail: "code 310000", Steps: []Step{{Name: "sent", OK: true}, {Name: "answer", Detail: "code 310000"}}}, nil
+	return TestResult{OK: false, Detail: "code 310000", Steps: []Step{{Name: "sent", State: StepPassed}, {Name: "answer", State: StepFailed, Detail: "code 310000"}}}, nil
 }
 
 func TestAlertsAreShownAcknowledgedAndTested(t *testing.T) {

@@ -53,20 +53,20 @@ func (h *handlers) StreamEvents(ctx context.Context, r api.StreamEventsRequestOb
 		default:
 			return &problem{status: http.StatusTooManyRequests, name: "too-many-requests", detail: "too many event streams", retryAfter: time.Minute}
 		}
-		out, err := h.streams.open(w)
+		out, err := h.streams.open(w, "text/event-stream")
 		if err != nil {
 			return err
 		}
-		err = h.stream(ctx, out, from, wanted)
+		err = h.follow(ctx, out, from, wanted)
 		h.Logger.DebugContext(ctx, "event stream ended", "error", err)
 		return nil // the answer has begun; there is nobody to tell
 	}), nil
 }
 
-// stream writes until the client leaves, the server stops, or the journal fails:
+// follow writes until the client leaves, the server stops, or the journal fails:
 // then the client comes back with Last-Event-ID. At most one page of events is
 // held; the next is read when the connection has taken this one.
-func (h *handlers) stream(ctx context.Context, out *sse, after int64, wanted func(upload.Event) bool) error {
+func (h *handlers) follow(ctx context.Context, out *stream, after int64, wanted func(upload.Event) bool) error {
 	beat, poll := time.NewTicker(h.streams.beat), time.NewTicker(h.streams.poll)
 	defer beat.Stop()
 	defer poll.Stop()
@@ -103,26 +103,28 @@ func (h *handlers) stream(ctx context.Context, out *sse, after int64, wanted fun
 	}
 }
 
-// sse writes server-sent events, each write under its own deadline.
-type sse struct {
+// stream is an answer that is written bit by bit, each write under its own
+// deadline.
+type stream struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
 	stall time.Duration
 }
 
-func (s *streams) open(w http.ResponseWriter) (*sse, error) {
-	out := &sse{w: w, rc: http.NewResponseController(w), stall: s.stall}
+// open begins an answer that is written bit by bit.
+func (s *streams) open(w http.ResponseWriter, contentType string) (*stream, error) {
+	out := &stream{w: w, rc: http.NewResponseController(w), stall: s.stall}
 	if err := out.allow(); err != nil { // without a deadline nothing would bound a client that does not read
 		return nil, err
 	}
 	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
+	h.Set("Content-Type", contentType)
 	h.Set("X-Accel-Buffering", "no") // a proxy is not to hold events back
 	w.WriteHeader(http.StatusOK)
 	return out, nil
 }
 
-func (s *sse) send(events []upload.Event, wanted func(upload.Event) bool) error {
+func (s *stream) send(events []upload.Event, wanted func(upload.Event) bool) error {
 	var page []byte
 	for _, e := range events {
 		if !wanted(e) {
@@ -141,22 +143,22 @@ func (s *sse) send(events []upload.Event, wanted func(upload.Event) bool) error 
 }
 
 // allow gives the client its time to take what is written next.
-func (s *sse) allow() error {
+func (s *stream) allow() error {
 	if err := s.rc.SetWriteDeadline(time.Now().Add(s.stall)); err != nil {
 		return fmt.Errorf("set write deadline: %w", err)
 	}
 	return nil
 }
 
-func (s *sse) write(text string) error {
+func (s *stream) write(text string) error {
 	if err := s.allow(); err != nil {
 		return err
 	}
 	if _, err := s.w.Write([]byte(text)); err != nil {
-		return fmt.Errorf("write event: %w", err)
+		return fmt.Errorf("write stream: %w", err)
 	}
 	if err := s.rc.Flush(); err != nil {
-		return fmt.Errorf("flush event: %w", err)
+		return fmt.Errorf("flush stream: %w", err)
 	}
 	return nil
 }

@@ -167,6 +167,8 @@ type world struct {
 	looked  []Looked
 	channel Channel
 	test    TestResult
+	held    chan struct{} // each step of a test waits for one; nil: none does
+	left    chan struct{} // closed when a held test was given up
 
 	receiverMissing bool
 
@@ -211,9 +213,23 @@ type channels struct{ *world }
 
 func (c channels) List(context.Context) ([]Channel, error) { return []Channel{c.channel}, c.err }
 
-func (c channels) Test(_ context.Context, name upload.Channel) (TestResult, error) {
-	_, err := c.named("test", name)
-	return c.test, err
+func (c channels) Test(ctx context.Context, name upload.Channel, tell func(Step)) (TestResult, error) {
+	if _, err := c.named("test", name); err != nil {
+		return TestResult{}, err
+	}
+	for _, s := range c.test.Steps {
+		tell(Step{Name: s.Name, State: StepRunning})
+		if c.held != nil {
+			select {
+			case <-c.held:
+			case <-ctx.Done():
+				close(c.left)
+				return TestResult{}, ctx.Err()
+			}
+		}
+		tell(s)
+	}
+	return c.test, nil
 }
 
 func (c channels) Pause(_ context.Context, name upload.Channel) (Channel, error) {
@@ -305,7 +321,7 @@ func newWorld() *world {
 		Backlog:      Backlog{Files: 2, Bytes: 10, Oldest: 90 * time.Second, States: map[upload.State]int64{upload.StatePacked: 2}},
 		LastAccepted: map[upload.Kind]time.Time{"flu": start, "lis": start.Add(time.Hour)},
 	}
-	w.test = TestResult{Reason: upload.CredentialsRefused, Detail: "d", Steps: []Step{{Name: "admission", Detail: "x", Took: time.Second}}}
+	w.test = TestResult{Reason: upload.CredentialsRefused, Detail: "d", Steps: []Step{{Name: "clock", State: StepWarned, Detail: "9 min"}, {Name: "credentials", State: StepFailed, Detail: "x", Took: time.Second}}}
 	w.looked = []Looked{
 		{Channel: upload.Flu, Filename: "flu_1.csv", Kind: "flu", Size: 12, Taken: true, UploadID: "full"},
 		{Channel: upload.Flu, Filename: "x.txt", Size: -1, Reason: upload.NameUnknown},

@@ -119,7 +119,7 @@ func firstRune(s string) string {
 // does not.
 func acceptCSV(next api.StrictHandlerFunc, _ string) api.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
-		if prefersCSV(c.Request().Header.Get(echo.HeaderAccept)) {
+		if prefers(c.Request().Header.Get(echo.HeaderAccept), "text/csv") {
 			switch r := request.(type) {
 			case api.ListFindingsRequestObject:
 				r.Params.Format = orElse(r.Params.Format, api.ListFindingsParamsFormatCsv)
@@ -141,11 +141,11 @@ func orElse[T any](p *T, otherwise T) *T {
 	return p
 }
 
-// prefersCSV reports whether an Accept header names CSV, and JSON no earlier.
-func prefersCSV(accept string) bool {
+// prefers reports whether an Accept header names that form, and JSON no earlier.
+func prefers(accept, form string) bool {
 	for part := range strings.SplitSeq(accept, ",") {
 		switch media, _, _ := mime.ParseMediaType(part); media {
-		case "text/csv":
+		case form:
 			return true
 		case "application/json":
 			return false

@@ -154,7 +154,7 @@ func (h *handlers) ListChannels(ctx context.Context, _ api.ListChannelsRequestOb
 
 // TestChannel tests a channel's connection.
 func (h *handlers) TestChannel(ctx context.Context, r api.TestChannelRequestObject) (api.TestChannelResponseObject, error) {
-	result, err := h.Channels.Test(ctx, upload.Channel(r.Name))
+	result, err := h.Channels.Test(ctx, upload.Channel(r.Name), func(Step) {})
 	if err != nil {
 		return nil, err
 	}

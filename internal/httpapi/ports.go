@@ -160,10 +160,22 @@ type Unfit struct {
 	Reason upload.Reason
 }
 
-// Step is one thing a connection test tried.
+// StepState is how far a step of a connection test has come.
+type StepState string
+
+// The states of a step.
+const (
+	StepRunning StepState = "running"
+	StepPassed  StepState = "passed"
+	StepWarned  StepState = "warning" // nothing that stops a delivery
+	StepFailed  StepState = "failed"
+)
+
+// Step is one thing a connection test tries. Its words are in the phrase
+// catalogue under test.step and its name.
 type Step struct {
 	Name   string
-	OK     bool
+	State  StepState
 	Detail string
 	Took   time.Duration
 }
@@ -180,7 +192,9 @@ type TestResult struct {
 // ErrUnknownChannel.
 type Channels interface {
 	List(ctx context.Context) ([]Channel, error)
-	Test(ctx context.Context, name upload.Channel) (TestResult, error)
+	// Test tells of each step when it begins and when it ends, before it returns
+	// them all; of a channel it does not know it tells nothing.
+	Test(ctx context.Context, name upload.Channel, tell func(Step)) (TestResult, error)
 	Pause(ctx context.Context, name upload.Channel) (Channel, error)
 	Resume(ctx context.Context, name upload.Channel) (Channel, error)
 }

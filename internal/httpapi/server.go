@@ -152,7 +152,7 @@ func (s *Server) build() error {
 	e.Use(o.Middleware...)
 	e.Use(nameRoute, recoverPanic, securityHeaders, gate.guard, serveFace, limitBody(ops, o.BodyLimit, streamLimit), newValidator(ops).check)
 	h := &handlers{Options: o, streams: s.streams}
-	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV}))
+	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV, h.acceptLines}))
 	e.GET("/openapi.yaml", serveDocument)
 	e.GET("/docs", serveDocs(docs))
 	e.GET("/ui/:file", serveAsset)

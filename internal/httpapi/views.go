@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/url"
 	"time"
 
@@ -143,9 +144,15 @@ func bareURL(s string) string {
 func viewTest(r TestResult) api.TestResult {
 	return api.TestResult{
 		Ok: r.OK, Reason: orNil(string(r.Reason)), ReasonText: reasonText(r.Reason), Remedy: remedyText(r.Reason), Detail: orNil(r.Detail),
-		Steps: each(r.Steps, func(s Step) api.TestStep {
-			return api.TestStep{Name: s.Name, Ok: s.OK, Detail: orNil(s.Detail), Seconds: s.Took.Seconds()}
-		}),
+		Steps: each(r.Steps, viewStep),
+	}
+}
+
+func viewStep(s Step) api.TestStep {
+	words := cmp.Or(text("test.step."+s.Name, nil), &api.Text{Zh: s.Name, En: s.Name})
+	return api.TestStep{
+		Name: s.Name, Text: *words, State: api.TestStepState(s.State), Ok: s.State == StepPassed || s.State == StepWarned,
+		Detail: orNil(s.Detail), Seconds: s.Took.Seconds(),
 	}
 }
 

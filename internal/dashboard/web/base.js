@@ -41,20 +41,46 @@
     Array.prototype.slice.call(arguments, 1).forEach(function (c) { if (c) parent.appendChild(c); });
   };
 
-  // call asks the API; a refusal rejects with its problem.
-  ui.call = function (method, path, body, type) {
-    var headers = { Accept: 'application/json' };
+  function ask(method, path, accept, body, type) {
+    var headers = { Accept: accept };
     if (method !== 'GET') headers['X-Hqms-Session'] = '1';
     if (body !== undefined) headers['Content-Type'] = type || 'application/json';
     var sent = body === undefined ? undefined : type ? body : JSON.stringify(body);
     return fetch(path, { method: method, headers: headers, body: sent, credentials: 'same-origin', cache: 'no-store' }).then(function (r) {
       ui.away(false);
-      return r.json().then(function (json) {
-        if (r.ok) return json;
-        if (r.status === 401 && path !== '/session') ui.loggedOut();
-        throw { problem: json };
-      }, function (e) { throw { problem: { title: String(r.status), title_zh: String(r.status) }, cause: e }; });
+      return r;
     }, function (e) { ui.away(true); throw e; });
+  }
+  function whole(path, r) {
+    return r.json().then(function (json) {
+      if (r.ok) return json;
+      if (r.status === 401 && path !== '/session') ui.loggedOut();
+      throw { problem: json };
+    }, function (e) { throw { problem: { title: String(r.status), title_zh: String(r.status) }, cause: e }; });
+  }
+  // call asks the API; a refusal rejects with its problem.
+  ui.call = function (method, path, body, type) {
+    return ask(method, path, 'application/json', body, type).then(function (r) { return whole(path, r); });
+  };
+  // lines asks the API and hands on each line of the answer as it comes; where the
+  // browser cannot read a stream, all at its end.
+  ui.lines = function (method, path, each) {
+    return ask(method, path, 'application/x-ndjson').then(function (r) {
+      if (!r.ok) return whole(path, r);
+      var rest = '';
+      function take(text) {
+        var all = (rest + text).split('\n');
+        rest = all.pop();
+        all.forEach(function (line) { each(JSON.parse(line)); });
+      }
+      if (!r.body || !window.TextDecoder) return r.text().then(take);
+      var reader = r.body.getReader(), decoder = new TextDecoder();
+      return reader.read().then(function next(part) {
+        if (part.done) return undefined;
+        take(decoder.decode(part.value, { stream: true }));
+        return reader.read().then(next);
+      });
+    });
   };
   ui.query = function (path, q) {
     var all = Object.keys(q).filter(function (k) { return q[k]; }).map(function (k) { return k + '=' + encodeURIComponent(q[k]); });
@@ -129,10 +155,11 @@
       ui.el('thead', {}, ui.el('tr', {}, heads.map(function (h) { return ui.el('th', { scope: 'col', class: h[1] }, h[0]); }))),
       ui.el('tbody', {}, rows.map(function (r) { return ui.el('tr', {}, r.map(function (c, i) { return ui.el('td', { class: heads[i][1], 'data-head': heads[i][0] }, ui.el('div', {}, c)); })); }))));
   };
-  // steps are those of a test, each with how it ended.
+  var stepGrades = { running: 'info', passed: 'good', warning: 'warn', failed: 'bad' };
+  // steps are those of a test, each with how far it has come.
   ui.steps = function (all) {
     return ui.el('ul', { class: 'line' }, all.map(function (s) {
-      return ui.el('li', {}, ui.el('span', { class: 'pill ' + (s.ok ? 'good' : 'bad') }, t(s.ok ? 'step_ok' : 'step_failed')), ' ' + s.name + ' · ' + ui.lasting(s.seconds), s.detail ? ui.el('div', { class: 'soft' }, s.detail) : '');
+      return ui.el('li', { 'data-step': s.name, 'data-state': s.state }, ui.el('span', { class: 'pill ' + stepGrades[s.state] }, t('step.' + s.state)), ' ' + ui.said(s.text), s.state === 'running' ? '' : ' · ' + ui.lasting(s.seconds), s.detail ? ui.el('div', { class: 'soft' }, s.detail) : '');
     }));
   };
   // kind is a kind of file by its code and the standards' own title.

@@ -73,10 +73,20 @@
 
   function test(name, steps) {
     ui.hold = true; // the steps are to be read, not refreshed away
-    ui.fill(steps, el('p', { class: 'soft' }, t('testing')));
-    return ui.call('POST', '/channels/' + name + '/test').then(function (r) {
-      ui.fill(steps, ui.steps(r.steps), r.ok ? el('p', { class: 'pill good' }, t('test_ok')) : ui.why(r) || el('p', { class: 'pill bad' }, t('test_failed')));
-    }, function (e) { ui.fill(steps); throw e; });
+    var seen = [], result = null;
+    function show() {
+      ui.fill(steps, ui.steps(seen), !result ? el('p', { class: 'soft' }, t('testing'))
+        : result.ok ? el('p', { class: 'pill good' }, t('test_ok')) : ui.why(result) || el('p', { class: 'pill bad' }, t('test_failed')));
+    }
+    show();
+    return ui.lines('POST', '/channels/' + name + '/test', function (line) {
+      if (line.step && line.step.state === 'running') seen.push(line.step);
+      else if (line.step) seen[seen.length - 1] = line.step;
+      result = line.result || result;
+      show();
+    }).then(function () {
+      if (!result) throw new Error('the answer broke off');
+    }).catch(function (e) { ui.fill(steps); throw e; });
   }
 
   function running(items) {

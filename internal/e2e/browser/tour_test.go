@@ -87,6 +87,7 @@ func (b *tab) triggers(w *world) {
 func (b *tab) testsTheConnection() {
 	b.clicks("[data-channel=flu]", "test")
 	b.sees(b.word("test_ok"))
+	b.sees(phrase.Text(b.lang, "test.step.http", nil))
 	b.look("connection_test")
 	b.goes("/uploads", b.word("nav.uploads"))
 }

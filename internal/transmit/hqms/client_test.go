@@ -295,7 +295,7 @@ func TestConnectionTest(t *testing.T) {
 	server := serve(t, s)
 	c := newClient(t, options(server.URL))
 	results := func() (all []probe.Result, last probe.Check) {
-		for _, k := range probe.Run(t.Context(), c.Target(nil)) {
+		for _, k := range probe.Run(t.Context(), c.Target(nil), nil) {
 			all = append(all, k.Result)
 			if k.Result == probe.Failed {
 				last = k

@@ -18,7 +18,8 @@ type Step string
 const (
 	DNS         Step = "dns"         // the host's name has an address
 	TCP         Step = "tcp"         // its port takes a connection
-	TLS         Step = "tls"         // the server's certificate is good, and it answers; over http: it answers
+	TLS         Step = "tls"         // the server's certificate is good, and it answers
+	HTTP        Step = "http"        // in place of TLS where the address is http: it answers, unencrypted
 	Clock       Step = "clock"       // its clock and ours agree
 	Credentials Step = "credentials" // it takes account and password
 )
@@ -28,6 +29,7 @@ type Result string
 
 // The results.
 const (
+	Running Result = "running" // told when the step begins, never a step's end
 	Passed  Result = "passed"
 	Warned  Result = "warning"
 	Failed  Result = "failed"
@@ -66,8 +68,37 @@ type Target struct {
 	Login func(ctx context.Context) error
 }
 
-// Run makes the test. It always gives one check per step.
-func Run(ctx context.Context, t Target) []Check {
+// Run makes the test. It always gives one check per step. tell, unless nil, hears
+// of each step as it begins (Running) and as it ends, in order and from this
+// goroutine; of those skipped it hears nothing.
+func Run(ctx context.Context, t Target, tell func(Check)) []Check {
+	if tell == nil {
+		tell = func(Check) {}
+	}
+	var checks []Check
+	failed := false
+	for _, s := range stepsOf(ctx, t) {
+		if failed {
+			checks = append(checks, Check{Step: s.step, Result: Skipped})
+			continue
+		}
+		tell(Check{Step: s.step, Result: Running})
+		c := s.take()
+		failed = c.Result == Failed
+		tell(c)
+		checks = append(checks, c)
+	}
+	return checks
+}
+
+// move is a step that can be taken.
+type move struct {
+	step Step
+	run  func() (Result, string, error)
+}
+
+// stepsOf lists the steps to that target. Later ones use what earlier ones found.
+func stepsOf(ctx context.Context, t Target) []move {
 	var (
 		skew  time.Duration
 		known bool
@@ -77,43 +108,38 @@ func Run(ctx context.Context, t Target) []Check {
 	if t.Proxy != nil {
 		host, via = t.Proxy, "proxy "
 	}
-	steps := []struct {
-		step Step
-		run  func() (Result, string, error)
-	}{
+	answers := TLS
+	if t.ServerURL.Scheme == "http" {
+		answers = HTTP
+	}
+	return []move{
 		{DNS, func() (Result, string, error) { return lookUp(ctx, via, host.Hostname()) }},
 		{TCP, func() (Result, string, error) { return connect(ctx, t, via, host) }},
-		{TLS, func() (_ Result, _ string, err error) {
+		{answers, func() (_ Result, _ string, err error) {
 			skew, known, err = t.Reach(ctx)
 			return Passed, "", err
 		}},
 		{Clock, func() (Result, string, error) { return clocks(skew, known) }},
 		{Credentials, func() (Result, string, error) { return Passed, "", t.Login(ctx) }},
 	}
-	var checks []Check
-	failed := false
-	for _, s := range steps {
-		if failed {
-			checks = append(checks, Check{Step: s.step, Result: Skipped})
-			continue
+}
+
+// take takes the step and tells how it ended.
+func (m move) take() Check {
+	began := time.Now()
+	result, detail, err := m.run()
+	c := Check{Step: m.step, Result: result, Detail: detail, Took: time.Since(began)}
+	if err != nil {
+		f := upload.AsFault(err)
+		c.Result, c.Reason, c.Detail = Failed, f.Reason, f.Detail
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			c.Reason = upload.ServerTimeout
 		}
-		began := time.Now()
-		result, detail, err := s.run()
-		c := Check{Step: s.step, Result: result, Detail: detail, Took: time.Since(began)}
-		if err != nil {
-			failed = true
-			f := upload.AsFault(err)
-			c.Result, c.Reason, c.Detail = Failed, f.Reason, f.Detail
-			if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-				c.Reason = upload.ServerTimeout
-			}
-		}
-		if c.Result == Warned {
-			c.Reason = upload.ClockSkew
-		}
-		checks = append(checks, c)
 	}
-	return checks
+	if c.Result == Warned {
+		c.Reason = upload.ClockSkew
+	}
+	return c
 }
 
 // OK reports whether no step failed.

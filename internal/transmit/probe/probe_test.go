@@ -61,7 +61,7 @@ func TestStepsEndAtTheFirstThatFails(t *testing.T) {
 			c.change(&x)
 			var results []probe.Result
 			var reason upload.Reason
-			checks := probe.Run(t.Context(), x)
+			checks := probe.Run(t.Context(), x, nil)
 			for _, k := range checks {
 				results = append(results, k.Result)
 				if k.Reason != "" {
@@ -83,7 +83,7 @@ func TestProxyIsTestedWhereThereIsOne(t *testing.T) {
 	var dialled []string
 	x := target(&dialled)
 	x.Proxy = &url.URL{Scheme: "http", User: url.UserPassword("u", "s3cr3t"), Host: "192.0.2.9:3128"}
-	checks := probe.Run(t.Context(), x)
+	checks := probe.Run(t.Context(), x, nil)
 	want := []probe.Check{
 		{Step: probe.DNS, Result: probe.Passed, Detail: "proxy 192.0.2.9 is an address"},
 		{Step: probe.TCP, Result: probe.Passed, Detail: "proxy 192.0.2.9:3128"},
@@ -95,6 +95,36 @@ func TestProxyIsTestedWhereThereIsOne(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"192.0.2.9:3128"}, dialled); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEachStepIsToldAsItBeginsAndAsItEnds(t *testing.T) {
+	t.Parallel()
+	x := target(new([]string))
+	var told []string
+	x.Reach = func(context.Context) (time.Duration, bool, error) {
+		if last := told[len(told)-1]; last != "tls running" {
+			t.Errorf("while the server is asked, the last thing told is %q", last)
+		}
+		return 0, false, upload.PassingFault(upload.ServerTLS, "no", nil)
+	}
+	probe.Run(t.Context(), x, func(c probe.Check) { told = append(told, string(c.Step)+" "+string(c.Result)) })
+	want := []string{"dns running", "dns passed", "tcp running", "tcp passed", "tls running", "tls failed"}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnUnencryptedAnswerIsNotCalledTLS(t *testing.T) {
+	t.Parallel()
+	x := target(new([]string))
+	x.ServerURL.Scheme = "http"
+	var steps []probe.Step
+	for _, c := range probe.Run(t.Context(), x, nil) {
+		steps = append(steps, c.Step)
+	}
+	if diff := cmp.Diff([]probe.Step{probe.DNS, probe.TCP, probe.HTTP, probe.Clock, probe.Credentials}, steps); diff != "" {
 		t.Error(diff)
 	}
 }
