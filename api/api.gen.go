@@ -854,6 +854,45 @@ type ExpectationList struct {
 	TimeZone string `json:"time_zone"`
 }
 
+// ExpectationSummary The expected files at a glance, as of the last look (every 20 seconds); /expectations has each of them.
+type ExpectationSummary struct {
+	// Arrived Kinds that have arrived for the latest deadline, on time or late.
+	//
+	// Example: 4
+	Arrived int `json:"arrived"`
+
+	// Due Kinds of which nothing has arrived yet for the deadline ahead.
+	//
+	// Example: 5
+	Due int `json:"due"`
+
+	// Kinds Each kind that is expected, in the order of the plan.
+	Kinds []ExpectedKind `json:"kinds"`
+
+	// Late Kinds of which nothing has arrived by the latest deadline.
+	//
+	// Example: 1
+	Late int `json:"late"`
+
+	// NextDueAt The next deadline for which something has not arrived yet.
+	NextDueAt *time.Time `json:"next_due_at"`
+}
+
+// ExpectedKind defines model for ExpectedKind.
+type ExpectedKind struct {
+	// Ahead The deadline ahead.
+	Ahead *Expectation `json:"ahead"`
+
+	// Channel Example: flu
+	Channel string `json:"channel"`
+
+	// Kind Example: hda
+	Kind string `json:"kind"`
+
+	// Latest The latest deadline that has passed; null where there was none.
+	Latest *Expectation `json:"latest"`
+}
+
 // Finding One remark of the checks. It never holds a cell's value.
 type Finding struct {
 	// Column Example: P7506
@@ -1315,9 +1354,12 @@ type Statistics struct {
 
 // Status defines model for Status.
 type Status struct {
-	Channels       []Channel       `json:"channels"`
-	JournalRebuilt *JournalRebuilt `json:"journal_rebuilt,omitempty"`
-	Now            time.Time       `json:"now"`
+	Channels []Channel `json:"channels"`
+
+	// Expectations Null where no files are expected.
+	Expectations   *ExpectationSummary `json:"expectations"`
+	JournalRebuilt *JournalRebuilt     `json:"journal_rebuilt,omitempty"`
+	Now            time.Time           `json:"now"`
 
 	// OpenAlerts Alerts that are not resolved; see /alerts.
 	OpenAlerts int64 `json:"open_alerts"`

@@ -93,7 +93,7 @@ func TestUploadListAndStatusHaveTheAgreedMembers(t *testing.T) {
 		},
 		"Tally":      {"fatal", "error", "warning"},
 		"UploadList": {"items", "next"},
-		"Status":     {"version", "started_at", "ready", "channels"},
+		"Status":     {"version", "started_at", "ready", "expectations", "channels"},
 		"Channel":    {"name", "state", "reason", "server_url", "protocol", "watch_dir", "settle_mode", "backlog", "last_accepted_at"},
 		"Backlog":    {"files", "bytes", "oldest_seconds"},
 	} {

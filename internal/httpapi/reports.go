@@ -38,6 +38,9 @@ type Calendar interface {
 	// Expectations are those due from one moment up to, not including, another, in
 	// order; channel and kind may be empty: all.
 	Expectations(ctx context.Context, ch upload.Channel, kind upload.Kind, from, to time.Time) ([]calendar.Expectation, error)
+	// Standings are, as of the last look, the latest deadline of each channel and
+	// kind and the one ahead, each list in the same order.
+	Standings() (latest, ahead []calendar.Expectation)
 }
 
 // days is a stretch of whole local days, both included.

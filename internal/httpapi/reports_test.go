@@ -63,6 +63,46 @@ func (w *world) Expectations(_ context.Context, ch upload.Channel, kind upload.K
 	return []calendar.Expectation{due, late, arrived, none}, w.fail
 }
 
+// Standings has a kind that is late, one that arrived and is due again, and one
+// that was never due before and has arrived early.
+func (w *world) Standings() (latest, ahead []calendar.Expectation) {
+	all, _ := w.Expectations(context.Background(), "", "", start, start)
+	due, late, arrived := all[0], all[1], all[2]
+	due.Due = start.Add(24 * time.Hour)
+	nextDue, early := due, arrived
+	arrived.Kind, nextDue.Kind, early.Kind = "lis", "lis", "pdr"
+	nextDue.Due, early.Due = start.Add(time.Hour), start.Add(time.Minute)
+	return []calendar.Expectation{late, arrived}, []calendar.Expectation{due, nextDue, early}
+}
+
+func TestStatusSumsUpTheExpectedFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	got := call(t, w.server(t, nil), request{path: "/status"}).json(t)["expectations"].(map[string]any)
+	var kinds []string
+	for _, k := range got["kinds"].([]any) {
+		k := k.(map[string]any)
+		stands := func(when string) string {
+			if e, ok := k[when].(map[string]any); ok {
+				return fmt.Sprint(e["state"])
+			}
+			return "-"
+		}
+		kinds = append(kinds, fmt.Sprint(k["channel"], " ", k["kind"], " ", stands("latest"), " ", stands("ahead")))
+	}
+	if d := cmp.Diff([]string{"flu hda late due", "flu lis arrived due", "flu pdr - arrived"}, kinds); d != "" {
+		t.Error(d)
+	}
+	delete(got, "kinds")
+	if d := cmp.Diff(parse(t, `{"late": 1, "arrived": 1, "due": 2, "next_due_at": "2026-11-22T09:00:00Z"}`), got); d != "" {
+		t.Error(d)
+	}
+	without := call(t, w.server(t, func(o *Options) { o.Calendar = nil }), request{path: "/status"}).json(t)
+	if e, ok := without["expectations"]; e != nil || !ok {
+		t.Errorf("where nothing is expected: %v", e)
+	}
+}
+
 // today stops the clock.
 func today(o *Options) { o.Now = func() time.Time { return start } }
 

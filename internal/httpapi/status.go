@@ -29,7 +29,7 @@ func (h *handlers) GetStatus(ctx context.Context, _ api.GetStatusRequestObject) 
 	}
 	return api.GetStatus200JSONResponse{
 		JournalRebuilt: rebuilt, Version: h.Version, StartedAt: h.StartedAt.UTC(), Now: h.Now().UTC(),
-		Ready: len(obstacles) == 0, Reasons: viewObstacles(obstacles), Pace: viewPace(h.Pace, h.Now()), OpenAlerts: alerts, Channels: each(channels, viewChannel),
+		Ready: len(obstacles) == 0, Reasons: viewObstacles(obstacles), Pace: viewPace(h.Pace, h.Now()), OpenAlerts: alerts, Expectations: viewStandings(h.Calendar), Channels: each(channels, viewChannel),
 	}, nil
 }
 

@@ -16,6 +16,7 @@ func TestStatusShowsProgramAndChannels(t *testing.T) {
 	w.ready = []Obstacle{{Reason: upload.WatchDirMissing, Channel: "flu", Detail: "/data/flu"}}
 	s := w.server(t, func(o *Options) {
 		o.Now = func() time.Time { return start.Add(time.Minute) }
+		o.Calendar = nil
 		o.Pace = func(now time.Time) Pace {
 			return Pace{ChangesAt: now.Add(5*time.Hour + 59*time.Minute), Window: "22:00-06:00", Limit: "2Mbit", BitsPerSecond: 2e6}
 		}
@@ -25,7 +26,7 @@ func TestStatusShowsProgramAndChannels(t *testing.T) {
 		"reasons": [{"reason": "watch_dir_missing", "channel": "flu", "detail": "/data/flu",
 			"text": {"zh": "监测目录不存在", "en": "the watched directory does not exist"},
 			"remedy": {"zh": "请检查卷挂载和 WATCH_DIR；目录出现后自动继续", "en": "check the volume mount and WATCH_DIR; work begins by itself when it appears"}}],
-		"pace": {"open": false, "changes_at": "2026-11-22T14:00:00Z", "upload_window": "22:00-06:00", "bandwidth_limit": "2Mbit", "bits_per_second": 2000000}, "open_alerts": 1,
+		"pace": {"open": false, "changes_at": "2026-11-22T14:00:00Z", "upload_window": "22:00-06:00", "bandwidth_limit": "2Mbit", "bits_per_second": 2000000}, "open_alerts": 1, "expectations": null,
 		"channels": [{"name": "flu", "state": "refused", "reason": "credentials_refused",
 			"reason_text": {"zh": "服务器拒绝了账号或密码", "en": "the server refused account or password"},
 			"remedy": {"zh": "请更正账号和密码，然后执行连接测试", "en": "correct account and password and then run the connection test"},
