@@ -23,11 +23,12 @@ var mayImport = map[string][]string{
 	"internal/durable/durabletest": {"internal/upload", "internal/durable"},
 	"internal/phrase":              {},
 	"internal/pace":                {},
+	"internal/sheet":               {},
 
 	"internal/standard":              {"internal/upload", "internal/phrase"},
 	"internal/standard/synthetic":    {"internal/upload", "internal/standard"},
 	"internal/validate":              {"internal/upload", "internal/durable", "internal/standard", "internal/phrase"},
-	"internal/validate/report":       {"internal/upload", "internal/standard", "internal/phrase", "internal/validate"},
+	"internal/validate/report":       {"internal/sheet", "internal/upload", "internal/standard", "internal/phrase", "internal/validate"},
 	"internal/watch":                 stage,
 	"internal/settle":                stage,
 	"internal/pack":                  {"internal/upload", "internal/durable", "internal/standard", "internal/phrase", "internal/pack/optimal"},
@@ -55,7 +56,7 @@ var mayImport = map[string][]string{
 
 	"api":                            {},
 	"internal/dashboard":             {"internal/phrase"},
-	"internal/httpapi":               {"api", "internal/dashboard", "internal/upload", "internal/journal", "internal/phrase", "internal/calendar", "internal/reconcile", "internal/reconcile/statement", "internal/alert"},
+	"internal/httpapi":               {"api", "internal/dashboard", "internal/sheet", "internal/upload", "internal/journal", "internal/phrase", "internal/calendar", "internal/reconcile", "internal/reconcile/statement", "internal/alert"},
 	"internal/config":                {"internal/upload", "internal/phrase", "internal/pace", "internal/calendar"},
 	"internal/telemetry":             {"internal/upload"},
 	"internal/check":                 {"internal/upload", "internal/phrase", "internal/durable", "internal/config"},
@@ -159,6 +160,33 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(root, pkg, "doc.go")); err != nil {
 			t.Errorf("%s has no doc.go", pkg)
+		}
+	}
+}
+
+// writesCSV are the only packages that may: what people open in a spreadsheet is
+// made by sheet, synthetic makes files for servers.
+var writesCSV = []string{"internal/sheet", "internal/standard/synthetic"}
+
+func TestTablesAreWrittenWhereTheirCellsAreMadeSafe(t *testing.T) {
+	t.Parallel()
+	root := moduleRoot(t)
+	for pkg, imports := range packages(t) {
+		if slices.Contains(writesCSV, pkg) || !slices.Contains(imports, "encoding/csv") {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(root, pkg, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(file, "_test.go") && strings.Contains(string(content), "csv.NewWriter") {
+				t.Errorf("%s writes CSV by itself; internal/sheet keeps cells from being run as formulas", file)
+			}
 		}
 	}
 }

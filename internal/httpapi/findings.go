@@ -3,8 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
-	"fmt"
 	"mime"
 	"net/http"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/sheet"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -70,49 +69,26 @@ func (h *handlers) findingsCSV(ctx context.Context, id upload.ID, f journal.Find
 	if err != nil {
 		return nil, err
 	}
-	return newCSVFile("findings-"+string(id)+".csv", each(found, viewFinding))
+	return newFindingsCSV("findings-"+string(id)+".csv", each(found, viewFinding))
 }
 
-// newCSVFile makes the whole CSV of findings.
-func newCSVFile(name string, findings []api.Finding) (csvFile, error) {
-	b := bytes.NewBufferString("\ufeff") // Excel takes it for UTF-8 by this mark alone
-	w := csv.NewWriter(b)
-	w.UseCRLF = true
-	_ = w.Write([]string{"severity", "rule", "row", "column", "text_zh", "text_en"})
+// newFindingsCSV makes the whole CSV of findings.
+func newFindingsCSV(name string, findings []api.Finding) (csvFile, error) {
+	rows := [][]string{{"severity", "rule", "row", "column", "text_zh", "text_en"}}
 	for _, f := range findings {
-		_ = w.Write(csvRow(f))
-	}
-	w.Flush()
-	if err := w.Error(); err != nil {
-		return csvFile{}, fmt.Errorf("write findings as csv: %w", err)
-	}
-	return csvFile{name: name, body: b.Bytes()}, nil
-}
-
-func csvRow(f api.Finding) []string {
-	row := ""
-	if f.Row != nil {
-		row = strconv.FormatInt(*f.Row, 10)
-	}
-	return []string{string(f.Severity), plain(f.Rule), row, plain(or(f.Column, "")), plain(f.Text.Zh), plain(f.Text.En)}
-}
-
-// plain keeps a spreadsheet from taking text for a formula: a column's name comes
-// out of the file and may be anything.
-func plain(cell string) string {
-	if strings.ContainsAny(firstRune(cell), "=+-@\t\r\n＝＋－＠") {
-		return "'" + cell
-	}
-	return cell
-}
-
-func firstRune(s string) string {
-	for i := range s {
-		if i > 0 {
-			return s[:i]
+		row := ""
+		if f.Row != nil {
+			row = strconv.FormatInt(*f.Row, 10)
 		}
+		rows = append(rows, []string{string(f.Severity), f.Rule, row, or(f.Column, ""), f.Text.Zh, f.Text.En})
 	}
-	return s
+	return newCSVFile(name, rows)
+}
+
+func newCSVFile(name string, rows [][]string) (csvFile, error) {
+	var b bytes.Buffer
+	err := sheet.Write(&b, rows)
+	return csvFile{name: name, body: b.Bytes()}, err
 }
 
 // acceptCSV lets Accept choose the form of what there is as CSV, where the query

@@ -24,7 +24,7 @@ func (h *handlers) ValidateFile(ctx context.Context, r api.ValidateFileRequestOb
 	}
 	items := each(p.Findings, func(f upload.Finding) api.Finding { return viewFinding(journal.NumberedFinding{Finding: f}) })
 	if or(r.Params.Format, api.ValidateFileParamsFormatJSON) == api.ValidateFileParamsFormatCsv {
-		return newCSVFile("findings.csv", items)
+		return newFindingsCSV("findings.csv", items)
 	}
 	return api.ValidateFile200JSONResponse{
 		File: r.Params.Filename, Kind: string(p.Kind), Standard: p.Standard, Charset: p.Charset,

@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -106,18 +104,11 @@ var reconciliationColumns = []string{
 }
 
 func reconciliationCSV(name string, report *reconcile.Report) (csvFile, error) {
-	b := bytes.NewBufferString("\ufeff")
-	w := csv.NewWriter(b)
-	w.UseCRLF = true
-	_ = w.Write(reconciliationColumns)
+	rows := [][]string{reconciliationColumns}
 	for _, i := range report.Items() {
-		_ = w.Write(reconciliationRow(viewReconciled(i)))
+		rows = append(rows, reconciliationRow(viewReconciled(i)))
 	}
-	w.Flush()
-	if err := w.Error(); err != nil {
-		return csvFile{}, fmt.Errorf("write reconciliation as csv: %w", err)
-	}
-	return csvFile{name: name, body: b.Bytes()}, nil
+	return newCSVFile(name, rows)
 }
 
 func reconciliationRow(v api.ReconciliationItem) []string {
@@ -136,11 +127,11 @@ func reconciliationRow(v api.ReconciliationItem) []string {
 		spotted = f.SpottedAt.Format(time.RFC3339)
 	}
 	return []string{
-		plain(v.Channel), plain(v.Kind), v.Month, or(v.Day, ""), plain(f.Filename), f.UploadID, string(f.State), string(or(f.Verdict, "")),
+		v.Channel, v.Kind, v.Month, or(v.Day, ""), f.Filename, f.UploadID, string(f.State), string(or(f.Verdict, "")),
 		n(v.Files), n(v.NotCounted),
 		n(v.Rows.Exported), n(v.Rows.Checked), n(v.Rows.Sent), n(v.Rows.Stored), n(v.Rows.Exported - v.Rows.Stored),
 		strings.Join(zh, "；"), strings.Join(en, "; "),
-		n(v.SourceBytes), n(v.PackedBytes), or(f.Digest, ""), plain(or(f.ServerID, "")), spotted, stamp(f.SentAt), stamp(f.DecidedAt),
+		n(v.SourceBytes), n(v.PackedBytes), or(f.Digest, ""), or(f.ServerID, ""), spotted, stamp(f.SentAt), stamp(f.DecidedAt),
 	}
 }
 

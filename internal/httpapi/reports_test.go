@@ -13,6 +13,7 @@ import (
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/calendar"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/sheet"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -235,7 +236,7 @@ func TestReconciliationAsCSVIsNoFormula(t *testing.T) {
 		}
 		for _, row := range rows {
 			for _, cell := range row {
-				if plain(cell) != cell {
+				if sheet.Cell(cell) != cell {
 					t.Errorf("%q is a formula", cell)
 				}
 			}

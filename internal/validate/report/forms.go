@@ -1,14 +1,13 @@
 package report
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/sheet"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/validate"
 )
@@ -75,21 +74,13 @@ func WriteJSON(w io.Writer, file string, r validate.Report) error {
 
 // WriteCSV writes the findings of one or more files as one CSV table, for Excel.
 func WriteCSV(w io.Writer, files []string, reports []validate.Report) error {
-	if _, err := io.WriteString(w, "\ufeff"); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
 	rows := [][]string{{"file", "severity", "rule", "row", "column", "text_zh", "text_en", "remedy_zh", "remedy_en", "expected", "shape"}}
 	for i, r := range reports {
 		for _, f := range r.Findings {
 			rows = append(rows, csvRow(files[i], f))
 		}
 	}
-	if err := out.WriteAll(rows); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return nil
+	return sheet.Write(w, rows)
 }
 
 func csvRow(file string, f upload.Finding) []string {
@@ -102,15 +93,7 @@ func csvRow(file string, f upload.Finding) []string {
 		Remedy(phrase.Chinese, f.Rule), Remedy(phrase.English, f.Rule), f.Params["expected"], f.Params["shape"],
 	}
 	for i := range fields {
-		fields[i] = Unformula(plain(fields[i]))
+		fields[i] = plain(fields[i])
 	}
 	return fields
-}
-
-// Unformula makes a field that a spreadsheet would take for a formula into text.
-func Unformula(s string) string {
-	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r") {
-		return "'" + s
-	}
-	return s
 }
