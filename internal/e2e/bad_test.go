@@ -62,16 +62,22 @@ func TestBadFilesEachGetAReasonAStateAndAPlaceAndAGoodOneGoesThrough(t *testing.
 // mustFit fails when the process ever held more than so many KiB in memory.
 func mustFit(t *testing.T, p *process, kib int) {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	check(t, err)
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	var held int
-	_, err = fmt.Sscan(rest, &held)
-	check(t, err)
+	held := memory(t, p, "VmHWM")
 	t.Logf("at most %d KiB resident", held)
 	if held > kib {
 		t.Errorf("at most %d KiB resident, want %d", held, kib)
 	}
+}
+
+// memory is what the kernel says of the process, in KiB: VmRSS now, VmHWM at most.
+func memory(t *testing.T, p *process, what string) (kib int) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	check(t, err)
+	_, rest, _ := strings.Cut(string(status), what+":")
+	_, err = fmt.Sscan(rest, &kib)
+	check(t, err)
+	return kib
 }
 
 func TestABigFilePassesInConstantMemory(t *testing.T) {

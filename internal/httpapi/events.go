@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxStreams = 64
+	maxStreams = 128
 	eventPage  = 100
 )
 
