@@ -183,6 +183,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 		ErrorLog:       slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug), // broken handshakes and the like
 		BaseContext:    func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	ln = modest{ln}
 	if s.certs != nil {
 		ln = tls.NewListener(ln, s.certs.config())
 	}
