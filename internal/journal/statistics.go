@@ -30,6 +30,7 @@ type DayCount struct {
 	Kind        upload.Kind
 	Verdict     upload.Verdict // empty: none (yet)
 	Files       int64
+	Ended       int64 // of those without a verdict: cancelled, vanished or superseded, so that none will come
 	Rows        int64
 	SourceBytes int64
 	PackedBytes int64
@@ -54,9 +55,10 @@ func (j *Journal) CountDays(ctx context.Context, ch upload.Channel, days []Span)
 		w.add(`channel = ?`, ch)
 	}
 	all, err := collect(ctx, j, func(c *DayCount) []any {
-		return []any{&c.Day, &c.Channel, &c.Kind, &c.Verdict, &c.Files, &c.Rows, &c.SourceBytes, &c.PackedBytes, &c.PackedFrom}
+		return []any{&c.Day, &c.Channel, &c.Kind, &c.Verdict, &c.Files, &c.Ended, &c.Rows, &c.SourceBytes, &c.PackedBytes, &c.PackedFrom}
 	}, `WITH days (n, begins, ends) AS (VALUES `+strings.Join(values, ", ")+`)
-		SELECT n, channel, kind, verdict, count(*), CAST(sum(data_rows) AS BIGINT), CAST(sum(source_size) AS BIGINT), CAST(sum(packed_size) AS BIGINT),
+		SELECT n, channel, kind, verdict, count(*),
+			CAST(sum(CASE WHEN verdict = '' AND state IN ('cancelled', 'vanished', 'superseded') THEN 1 ELSE 0 END) AS BIGINT), CAST(sum(data_rows) AS BIGINT), CAST(sum(source_size) AS BIGINT), CAST(sum(packed_size) AS BIGINT),
 			CAST(sum(CASE WHEN packed_size > 0 THEN source_size ELSE 0 END) AS BIGINT)
 		FROM days CROSS JOIN uploads`+w.sql()+`
 		GROUP BY n, channel, kind, verdict ORDER BY n, channel, kind, verdict`, w.args...)
@@ -89,8 +91,12 @@ func stageOf(from, to upload.State) string {
 	}
 }
 
+// Held is what the time from packed to sent is called where the channel was
+// paused, or the upload window closed, meanwhile: it says nothing of the link.
+const Held = "held"
+
 // TimeStages gives how long the stages of the latest uploads of the span took, of
-// at most 5000, by channel (empty: all). Waiting is included.
+// at most 5000, by channel (empty: all). Waiting is included, but see [Held].
 func (j *Journal) TimeStages(ctx context.Context, ch upload.Channel, s Span) ([]StageTime, error) {
 	const op = "time stages"
 	if err := j.begin(op); err != nil {
@@ -98,26 +104,42 @@ func (j *Journal) TimeStages(ctx context.Context, ch upload.Channel, s Span) ([]
 	}
 	w := s.where(ch)
 	events, err := collect(ctx, j, func(e *upload.Event) []any {
-		return []any{&e.UploadID, &e.From, &e.To, nanos{&e.At}}
-	}, `SELECT upload_id, from_state, to_state, at FROM events WHERE upload_id IN (
+		return []any{&e.UploadID, &e.From, &e.To, &e.Reason, nanos{&e.At}}
+	}, `SELECT upload_id, from_state, to_state, reason, at FROM events WHERE upload_id IN (
 			SELECT id FROM uploads`+w.sql()+` ORDER BY spotted_at DESC, seq DESC LIMIT ?)
-		AND from_state <> to_state ORDER BY upload_id, seq`, append(w.args, timedUploads)...)
+		AND (from_state <> to_state OR reason IN (?, ?)) ORDER BY upload_id, seq`, append(w.args, timedUploads, upload.ChannelPaused, upload.OutsideUploadWindow)...)
 	if err != nil {
 		return nil, j.fail(op, err)
 	}
-	took := map[string][]time.Duration{}
-	for i := 1; i < len(events); i++ {
-		before, e := events[i-1], events[i]
-		if stage := stageOf(e.From, e.To); stage != "" && before.UploadID == e.UploadID {
-			took[stage] = append(took[stage], max(0, e.At.Sub(before.At)))
-		}
-	}
+	took := tookOf(events)
 	var all []StageTime
 	for _, stage := range slices.Sorted(maps.Keys(took)) {
 		slices.Sort(took[stage])
 		all = append(all, StageTime{stage, took[stage]})
 	}
 	return all, nil
+}
+
+// tookOf sorts the times between changes of state by stage; events are in order,
+// upload by upload.
+func tookOf(events []upload.Event) map[string][]time.Duration {
+	took := map[string][]time.Duration{}
+	var before upload.Event
+	held := false
+	for _, e := range events {
+		if e.From == e.To {
+			held = held || e.UploadID == before.UploadID
+			continue
+		}
+		if stage := stageOf(e.From, e.To); stage != "" && before.UploadID == e.UploadID {
+			if held && stage == "transmit" {
+				stage = Held
+			}
+			took[stage] = append(took[stage], max(0, e.At.Sub(before.At)))
+		}
+		before, held = e, false
+	}
+	return took
 }
 
 // RuleTally counts the findings of one rule.

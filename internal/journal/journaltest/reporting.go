@@ -61,6 +61,7 @@ var reporting = map[string]func(*fixture){
 		f.bring("flu_1.csv", digest("a"), upload.StateRetired)
 		f.bring("flu_2.csv", digest("b"), upload.StateRetired)
 		f.record(f.bring("flu_3.csv", digest("c"), upload.StateSettled), upload.HeldBack(examination(digest("c"))), false)
+		f.record(f.bring("flu_0.csv", digest("d"), upload.StateSpotted), upload.Vanished(), false)
 		f.later(24*time.Hour - 1) // still the first day
 		f.spot("flu_4.csv")
 		f.later(1)
@@ -71,7 +72,7 @@ var reporting = map[string]func(*fixture){
 		got, err := f.j.CountDays(f.ctx, "", days)
 		f.must(err)
 		want := []journal.DayCount{
-			{Day: 1, Channel: upload.Flu, Kind: "flu", Files: 1, SourceBytes: 1000},
+			{Day: 1, Channel: upload.Flu, Kind: "flu", Files: 2, Ended: 1, SourceBytes: 2000},
 			{Day: 1, Channel: upload.Flu, Kind: "flu", Verdict: upload.Accepted, Files: 2, Rows: 24, SourceBytes: 2000, PackedBytes: 400, PackedFrom: 2000},
 			{Day: 1, Channel: upload.Flu, Kind: "flu", Verdict: upload.Invalid, Files: 1, Rows: 12, SourceBytes: 1000, PackedBytes: got[2].PackedBytes, PackedFrom: got[2].PackedFrom},
 			{Day: 2, Channel: upload.Flu, Kind: "flu", Files: 1, SourceBytes: 1000},
@@ -111,6 +112,28 @@ var reporting = map[string]func(*fixture){
 		got, err = f.j.TimeStages(f.ctx, "", journal.Span{Begins: span.Ends, Ends: span.Ends.Add(time.Hour)})
 		f.must(err)
 		f.same("of another span", len(got), 0)
+	},
+	"what was held by a pause is timed apart from sending": func(f *fixture) {
+		span := journal.Span{Begins: f.now, Ends: f.now.Add(time.Hour)}
+		u := f.bring("flu_1.csv", digest("a"), upload.StatePacked)
+		f.later(time.Second)
+		u = f.record(u, upload.Hold(time.Minute, upload.ChannelPaused, ""), true)
+		f.later(2 * time.Minute)
+		u = f.advance(u, digest("a"), upload.StateSent)
+		f.later(time.Second)
+		f.advance(u, digest("a"), upload.StateDecided)
+		u = f.bring("flu_2.csv", digest("b"), upload.StatePacked)
+		f.later(3 * time.Second)
+		f.advance(u, digest("b"), upload.StateSent)
+		got, err := f.j.TimeStages(f.ctx, upload.Flu, span)
+		f.must(err)
+		took := map[string][]time.Duration{}
+		for _, t := range got {
+			took[t.Stage] = t.Took
+		}
+		f.same("held", took[journal.Held], []time.Duration{2*time.Minute + time.Second})
+		f.same("transmit", took["transmit"], []time.Duration{3 * time.Second})
+		f.same("confirm", took["confirm"], []time.Duration{time.Second})
 	},
 	"rules are counted, the most broken first": func(f *fixture) {
 		span := journal.Span{Begins: f.now, Ends: f.now.Add(time.Hour)}
