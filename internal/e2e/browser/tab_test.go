@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -61,11 +63,16 @@ type tab struct {
 
 	mu       sync.Mutex
 	wrong    []string
-	expected string // part of a complaint that the test provokes
-	asked    []string
-	received float64 // bytes
+	expected string          // part of a complaint that the test provokes
+	acted    map[string]bool // "POST /path" of every request that was not only for looking
+	clicked  map[string]bool // words of the buttons and links that were clicked
+	received float64         // bytes
 	dialogs  chan struct{}
 }
+
+// elsewhere is where the browsers are: far from the program's time zone, so that
+// a time or a day by the browser's own clock is seen to be wrong.
+const elsewhere = "America/New_York"
 
 func openTab(t *testing.T, w *world, lang phrase.Lang, width int64) *tab {
 	t.Helper()
@@ -79,7 +86,7 @@ func openTab(t *testing.T, w *world, lang phrase.Lang, width int64) *tab {
 	if err != nil {
 		t.Fatalf("start chromium: %v", err)
 	}
-	b := &tab{t: t, base: w.base, lang: lang, width: width, dialogs: make(chan struct{}, 16)}
+	b := &tab{t: t, base: w.base, lang: lang, width: width, dialogs: make(chan struct{}, 16), acted: map[string]bool{}, clicked: map[string]bool{}}
 	ctx, end := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.note))
 	t.Cleanup(end)
 	bounded, cancel := context.WithTimeout(ctx, 10*patience)
@@ -87,6 +94,9 @@ func openTab(t *testing.T, w *world, lang phrase.Lang, width int64) *tab {
 	b.ctx = ctx
 	b.do(chromedp.EmulateViewport(width, 800))
 	b.ctx = bounded
+	if _, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: elsewhere}); err != nil {
+		t.Fatal(err)
+	}
 	go b.confirm()
 	b.do(chromedp.Navigate(w.base + "/"))
 	b.until(`document.querySelector('h1') !== null`)
@@ -117,7 +127,9 @@ func (b *tab) note(ev any) {
 			complain(fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
 		}
 	case *network.EventRequestWillBeSent:
-		b.asked = append(b.asked, e.Request.URL)
+		if e.Request.Method != http.MethodGet {
+			b.acted[e.Request.Method+" "+strings.TrimPrefix(e.Request.URL, b.base)] = true
+		}
 		if u := e.Request.URL; !strings.HasPrefix(u, b.base) && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
 			complain("request to another origin: " + u)
 		}
@@ -210,6 +222,7 @@ const find = `(function (selector, text) {
 func (b *tab) clicks(within, id string) {
 	b.t.Helper()
 	selector := within + " button, " + within + " a"
+	b.clicked[id] = true
 	b.until(fmt.Sprintf(`(function () { var e = %s(%q, %q); if (e) setTimeout(function () { e.click(); }, 0); return !!e; }())`, find, selector, b.word(id)))
 }
 
@@ -227,8 +240,9 @@ func (b *tab) fails(format string, args ...any) {
 }
 
 // look looks at the present screen, light and dark: nothing sticks out, axe is
-// content, and a picture is kept.
-func (b *tab) look(screen string) {
+// content, and a picture is kept. Of a page that repeats itself a hundred times,
+// axe looks at the parts named.
+func (b *tab) look(screen string, parts ...string) {
 	b.t.Helper()
 	before := value[string](b, `document.documentElement.getAttribute('data-theme') || 'light'`)
 	defer func() { b.eval(fmt.Sprintf(`document.documentElement.setAttribute('data-theme', %q)`, before)) }()
@@ -237,7 +251,7 @@ func (b *tab) look(screen string) {
 		if over := b.tooWide(); over > 0 {
 			b.fails("%s is %d pixels too wide", screen, over)
 		}
-		for _, v := range b.violations(theme == "dark") {
+		for _, v := range b.violations(theme == "dark", parts...) {
 			b.fails("%s, %s: %s", screen, theme, v)
 		}
 		b.keep(fmt.Sprintf("%s_%s_%d_%s.png", screen, b.lang, b.width, theme))
@@ -252,7 +266,7 @@ func (b *tab) tooWide() int {
 
 // violations is what axe finds; of colours alone where the rest has been looked
 // at already.
-func (b *tab) violations(coloursAlone bool) []string {
+func (b *tab) violations(coloursAlone bool, parts ...string) []string {
 	b.t.Helper()
 	if !value[bool](b, `!!window.axe`) {
 		b.eval("function () {" + axe + "}.call(window)")
@@ -261,26 +275,37 @@ func (b *tab) violations(coloursAlone bool) []string {
 	if coloursAlone {
 		only = `{ type: 'rule', values: ['color-contrast', 'link-in-text-block'] }`
 	}
-	return value[[]string](b, `axe.run(document, { runOnly: `+only+`, resultTypes: ['violations'], elementRef: false }).then(function (r) {
+	of := "document"
+	if len(parts) > 0 {
+		of = fmt.Sprintf(`{ include: [[%q]] }`, strings.Join(parts, ", "))
+	}
+	return value[[]string](b, `axe.run(`+of+`, { runOnly: `+only+`, resultTypes: ['violations'], elementRef: false }).then(function (r) {
 		return r.violations.map(function (v) { return v.id + ': ' + v.help + ': ' + v.nodes.slice(0, 3).map(function (n) { return n.html + ' ' + n.failureSummary; }).join(' | '); });
 	})`)
 }
 
-// keep keeps a picture of the whole page.
+// pictured is how much of a long page is in its picture.
+const pictured = 3000
+
+// keep keeps a picture of the page, from its top.
 func (b *tab) keep(name string) {
 	b.t.Helper()
 	dir := os.Getenv("HQMS_SCREENSHOTS")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "bin", "screenshots")
 	}
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	height := value[float64](b, fmt.Sprintf(`Math.min(document.documentElement.scrollHeight, %d)`, pictured))
+	shot, err := chromedp.Call(b.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		Format: page.CaptureScreenshotFormatPng, CaptureBeyondViewport: new(true), OptimizeForSpeed: new(true),
+		Clip: &page.Viewport{Width: float64(b.width), Height: height, Scale: 1},
+	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		b.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name), png, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name), shot.Data, 0o600); err != nil {
 		b.t.Fatal(err)
 	}
 }

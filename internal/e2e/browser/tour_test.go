@@ -3,7 +3,11 @@ package browser
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -18,8 +22,10 @@ func TestEveryScreenAndEveryActionInBothLanguagesAndSizes(t *testing.T) {
 				w := newWorld(t)
 				b := openTab(t, w, lang, width)
 				b.entersWithTheRightTokenOnly()
+				b.changesLanguageAndTheme()
 				b.pausesAndResumes(w)
 				b.triggers(w)
+				b.showsTimesOfTheProgram()
 				b.testsTheConnection()
 				b.retriesAndCancels(w)
 				b.restores(w)
@@ -28,6 +34,7 @@ func TestEveryScreenAndEveryActionInBothLanguagesAndSizes(t *testing.T) {
 				b.readsLogAndSettings()
 				b.looksAround()
 				b.leaves()
+				b.hasDoneAll()
 			})
 		}
 	}
@@ -42,6 +49,16 @@ func (b *tab) entersWithTheRightTokenOnly() {
 	b.logsIn(operatorToken)
 	b.sees(b.word("nav.overview"))
 	b.sees(b.word("live"))
+}
+
+func (b *tab) changesLanguageAndTheme() {
+	other := map[phrase.Lang]phrase.Lang{phrase.Chinese: phrase.English, phrase.English: phrase.Chinese}
+	for range 2 { // there and back
+		b.clicks(".tools", "other_language")
+		b.lang = other[b.lang]
+		b.sees(b.word("nav.reconciliation"))
+		b.until(fmt.Sprintf(`document.documentElement.lang.indexOf(%q) === 0`, b.lang))
+	}
 	before := value[string](b, `document.documentElement.getAttribute('data-theme')`)
 	b.clicks(".tools", "theme")
 	b.until(fmt.Sprintf(`document.documentElement.getAttribute('data-theme') !== %q`, before))
@@ -79,9 +96,26 @@ func (b *tab) triggers(w *world) {
 	w.sent("flu_partial_1.csv", file(b.t, "flu", 3, 0), "partially_accepted")
 	b.goes("/", b.word("nav.overview"))
 	b.clicks("main", "trigger")
-	b.until(`!document.getElementById('notice').hidden`)
+	b.until(`document.getElementById('notice').textContent !== ''`)
 	b.sees("flu_partial_1.csv")
 	b.look("overview")
+}
+
+// showsTimesOfTheProgram: the browser is on the other side of the world, and the
+// page goes by the program's clocks and days all the same, and says so.
+func (b *tab) showsTimesOfTheProgram() {
+	shanghai := time.FixedZone("", 8*60*60)
+	if zone := value[string](b, `document.getElementById('zone').textContent`); !strings.Contains(zone, "Asia/Shanghai (UTC+08:00)") {
+		b.fails("the page names its time zone thus: %q", zone)
+	}
+	shown, err := time.ParseInLocation(time.DateTime, value[string](b, `document.querySelector('main .grid:last-of-type section:last-of-type td time').title`), shanghai)
+	if ago := time.Since(shown); err != nil || ago < 0 || ago > 10*time.Minute {
+		b.fails("a file that has just come was spotted %v ago: %v", ago, err)
+	}
+	now := time.Now().In(shanghai)
+	if today := value[string](b, `document.querySelector('.heat .bad.today').textContent`); today != now.Format("02") && today != now.Add(-time.Minute).Format("02") {
+		b.fails("today, with what failed, is the %s", today)
+	}
 }
 
 func (b *tab) testsTheConnection() {
@@ -103,6 +137,8 @@ func (b *tab) retriesAndCancels(w *world) {
 	b.look("upload_waiting")
 	b.clicks("main", "cancel")
 	b.sees(b.word("acted.cancel"))
+	b.goes("/uploads", b.word("nav.uploads"))
+	b.until(`document.getElementById('notice').textContent === ''`) // what was done there is not said here
 	w.until("flu_stuck.csv", "is cancelled", func(u row) bool { return u.State == "cancelled" })
 	w.call(http.MethodPost, "/channels/flu/resume", nil, nil)
 }
@@ -132,6 +168,27 @@ func (b *tab) checksADroppedFile() {
 	b.sees("flu_dropped.csv")
 	b.sees(b.word("has_errors"))
 	b.look("validate_done")
+	b.choosesAFile()
+}
+
+// choosesAFile does so by the button, which speaks the page's language and not
+// the browser's, and which the keyboard reaches.
+func (b *tab) choosesAFile() {
+	path := filepath.Join(b.t.TempDir(), "flu_chosen.csv")
+	if err := os.WriteFile(path, file(b.t, "flu", 3, 0), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	b.eval(`document.getElementById('chosen').focus()`)
+	seen := value[string](b, `(function () {
+		var i = document.activeElement, r = i.getBoundingClientRect(), label = i.labels[0];
+		return i.id + ' ' + (r.width <= 1 && r.height <= 1) + ' ' + label.textContent + ' ' + getComputedStyle(label).outlineStyle;
+	}())`)
+	if want := "chosen true " + b.word("choose") + " solid"; seen != want {
+		b.fails("the field for a file is %q, want %q", seen, want)
+	}
+	b.do(chromedp.SetUploadFiles(chromedp.ID("chosen"), []string{path}))
+	b.sees("flu_chosen.csv")
+	b.sees(b.word("is_clean"))
 }
 
 func (b *tab) acknowledgesAnAlert(w *world) {
@@ -154,6 +211,7 @@ func (b *tab) acknowledgesAnAlert(w *world) {
 			b.fails("the alert is open after it was acknowledged")
 		}
 	}
+	b.until(fmt.Sprintf(`Number((document.querySelector('nav #alerts:not([hidden]) span') || { textContent: 0 }).textContent) === %d`, w.openAlerts()))
 	b.goes("/alerts?state=all", b.word("nav.alerts"))
 	b.until(fmt.Sprintf(`document.querySelector("[data-alert='%s']") !== null`, id))
 	b.look("alerts_all")
@@ -194,10 +252,10 @@ func (b *tab) looksAround() {
 func (b *tab) leaves() {
 	b.do(chromedp.Navigate(b.base + "/docs"))
 	b.until(`document.querySelectorAll('.example').length > 30`)
-	b.look("docs")
+	b.look("docs", "header", "main > section:nth-of-type(-n+8)", "main > section:last-of-type") // the others are made as these are
 	b.do(chromedp.Navigate(b.base + "/"))
 	b.until(`document.querySelector('main h1') !== null`)
-	b.eval(`document.getElementById('logout').click()`)
+	b.clicks(".tools", "logout")
 	b.until(`document.getElementById('token') !== null`)
 	b.do(chromedp.Reload())
 	b.until(`document.getElementById('token') !== null`)

@@ -190,6 +190,15 @@ func (w *world) ask(method, url string, body, out any) int {
 	return resp.StatusCode
 }
 
+func (w *world) openAlerts() int {
+	w.t.Helper()
+	var status struct {
+		OpenAlerts int `json:"open_alerts"`
+	}
+	w.call(http.MethodGet, "/status", nil, &status)
+	return status.OpenAlerts
+}
+
 // fault has the sandbox misbehave.
 func (w *world) fault(f sandbox.Fault) {
 	w.t.Helper()
