@@ -272,6 +272,7 @@ func (e Severity) Valid() bool {
 // Defines values for StageStatisticsStage.
 const (
 	Confirm  StageStatisticsStage = "confirm"
+	Held     StageStatisticsStage = "held"
 	Pack     StageStatisticsStage = "pack"
 	Retire   StageStatisticsStage = "retire"
 	Settle   StageStatisticsStage = "settle"
@@ -283,6 +284,8 @@ const (
 func (e StageStatisticsStage) Valid() bool {
 	switch e {
 	case Confirm:
+		return true
+	case Held:
 		return true
 	case Pack:
 		return true
@@ -717,6 +720,9 @@ type DayStatistics struct {
 	//
 	// Example: 2026-11-22
 	Date Day `json:"date"`
+
+	// Ended Those of `undecided` that will get none: cancelled, vanished or superseded.
+	Ended int64 `json:"ended"`
 
 	// Files Uploads spotted on the day.
 	Files int64  `json:"files"`
@@ -1315,11 +1321,13 @@ type StageStatistics struct {
 	P50Seconds float64 `json:"p50_seconds"`
 
 	// P95Seconds Nineteen of twenty took no longer.
-	P95Seconds float64              `json:"p95_seconds"`
-	Stage      StageStatisticsStage `json:"stage"`
+	P95Seconds float64 `json:"p95_seconds"`
+
+	// Stage `held`: transmit, where the channel was paused or the upload window closed meanwhile; those are not in `transmit`.
+	Stage StageStatisticsStage `json:"stage"`
 }
 
-// StageStatisticsStage defines model for StageStatistics.Stage.
+// StageStatisticsStage `held`: transmit, where the channel was paused or the upload window closed meanwhile; those are not in `transmit`.
 type StageStatisticsStage string
 
 // State What has been done: `spotted` seen in the watched directory · `settled` complete · `validated` read and checked · `packed` compressed, ready to be

@@ -36,6 +36,7 @@ type gatekeeper struct {
 	attempts   *attempts
 	needCert   bool // a verified client certificate is needed
 	log        *slog.Logger
+	zoneName   func() string
 }
 
 // guard is the middleware. It also answers for addresses and methods that are

@@ -184,6 +184,7 @@ func viewDays(s days, counts []journal.DayCount) []api.DayStatistics {
 		packedFrom += c.PackedFrom
 		if c.Verdict == "" {
 			v.Undecided += c.Files
+			v.Ended += c.Ended
 		} else {
 			v.Verdicts[string(c.Verdict)] += c.Files
 		}
@@ -198,7 +199,7 @@ func viewDays(s days, counts []journal.DayCount) []api.DayStatistics {
 // left out.
 func viewStages(times []journal.StageTime) []api.StageStatistics {
 	all := []api.StageStatistics{}
-	for _, stage := range []string{"settle", "validate", "pack", "transmit", "confirm", "retire"} {
+	for _, stage := range []string{"settle", "validate", "pack", "transmit", "held", "confirm", "retire"} {
 		for _, t := range times {
 			if t.Stage == stage {
 				all = append(all, api.StageStatistics{

@@ -35,7 +35,7 @@ func (r *record) Accounts(_ context.Context, f journal.Filter, each func(a journ
 func (r *record) CountDays(_ context.Context, ch upload.Channel, days []journal.Span) ([]journal.DayCount, error) {
 	r.asked = fmt.Sprintf("%s %d %s %s", ch, len(days), days[0].Begins.Format(time.RFC3339), days[len(days)-1].Ends.Format(time.RFC3339))
 	return []journal.DayCount{
-		{Day: 0, Channel: "flu", Kind: "flu", Verdict: "", Files: 1, Rows: 0, SourceBytes: 100},
+		{Day: 0, Channel: "flu", Kind: "flu", Verdict: "", Files: 1, Ended: 1, Rows: 0, SourceBytes: 100},
 		{Day: 0, Channel: "flu", Kind: "flu", Verdict: upload.Accepted, Files: 2, Rows: 20, SourceBytes: 800, PackedBytes: 100, PackedFrom: 800},
 		{Day: 0, Channel: "flu", Kind: "lis", Verdict: upload.Invalid, Files: 1, Rows: 7, SourceBytes: 9},
 		{Day: 2, Channel: "flu", Kind: "lis", Verdict: upload.Invalid, Files: 1, Rows: 7, SourceBytes: 9},
@@ -281,9 +281,9 @@ func TestStatistics(t *testing.T) {
 		t.Errorf("asked for %s", w.asked)
 	}
 	want := parse(t, `{"from": "2026-11-01", "to": "2026-11-03", "time_zone": "+08:00", "days": [
-		{"date": "2026-11-01", "channel": "flu", "kind": "flu", "files": 3, "verdicts": {"accepted": 2}, "undecided": 1, "rows": 20, "source_bytes": 900, "packed_bytes": 100, "compression_ratio": 8},
-		{"date": "2026-11-01", "channel": "flu", "kind": "lis", "files": 1, "verdicts": {"invalid": 1}, "undecided": 0, "rows": 7, "source_bytes": 9, "packed_bytes": 0, "compression_ratio": null},
-		{"date": "2026-11-03", "channel": "flu", "kind": "lis", "files": 1, "verdicts": {"invalid": 1}, "undecided": 0, "rows": 7, "source_bytes": 9, "packed_bytes": 0, "compression_ratio": null}],
+		{"date": "2026-11-01", "channel": "flu", "kind": "flu", "files": 3, "verdicts": {"accepted": 2}, "undecided": 1, "ended": 1, "rows": 20, "source_bytes": 900, "packed_bytes": 100, "compression_ratio": 8},
+		{"date": "2026-11-01", "channel": "flu", "kind": "lis", "files": 1, "verdicts": {"invalid": 1}, "undecided": 0, "ended": 0, "rows": 7, "source_bytes": 9, "packed_bytes": 0, "compression_ratio": null},
+		{"date": "2026-11-03", "channel": "flu", "kind": "lis", "files": 1, "verdicts": {"invalid": 1}, "undecided": 0, "ended": 0, "rows": 7, "source_bytes": 9, "packed_bytes": 0, "compression_ratio": null}],
 		"stages": [{"stage": "settle", "count": 1, "p50_seconds": 1, "p95_seconds": 1}, {"stage": "confirm", "count": 100, "p50_seconds": 50, "p95_seconds": 95}]}`)
 	rules, _ := got["findings"].([]any)
 	delete(got, "findings")

@@ -145,13 +145,13 @@ func (s *Server) build() error {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // nobody is believed about whom they speak for
 	e.HTTPErrorHandler = problems{o.Logger}.handle
+	h := &handlers{Options: o, streams: s.streams}
 	gate := &gatekeeper{
-		operations: ops, tokens: o.Tokens, attempts: newAttempts(o.Now), log: o.Logger,
+		operations: ops, tokens: o.Tokens, attempts: newAttempts(o.Now), log: o.Logger, zoneName: h.zoneName,
 		needCert: o.TLS != nil && o.TLS.ClientCA != "",
 	}
 	e.Use(o.Middleware...)
 	e.Use(nameRoute, recoverPanic, securityHeaders, gate.guard, serveFace, limitBody(ops, o.BodyLimit, streamLimit), newValidator(ops).check)
-	h := &handlers{Options: o, streams: s.streams}
 	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV, h.acceptLines}))
 	e.GET("/openapi.yaml", serveDocument)
 	e.GET("/docs", serveDocs(docs))

@@ -80,11 +80,14 @@ type sessionView struct {
 	Role    string `json:"role"`
 	MayRead bool   `json:"may_read"`
 	MayAct  bool   `json:"may_act"`
+	// TimeZone is the one whose clocks and days the page shows: the program's, not
+	// the browser's.
+	TimeZone string `json:"time_zone"`
 }
 
 func (g *gatekeeper) show(who role) sessionView {
 	open := g.tokens.Operator() == "" && g.tokens.Viewer() == ""
-	return sessionView{Role: who.String(), MayRead: open || who != stranger, MayAct: who == operator}
+	return sessionView{Role: who.String(), MayRead: open || who != stranger, MayAct: who == operator, TimeZone: g.zoneName()}
 }
 
 // getSession says whose session it is.

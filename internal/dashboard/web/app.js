@@ -16,17 +16,25 @@
   function show(renewal) {
     if (!ui.session.may_read) { login(); return Promise.resolve(); }
     var at = parse(), mine = ++showing, sheet = el('div');
+    var slow = renewal === 'renewal' ? 0 : setTimeout(busy, 300, true);
     return ui.screens[at.name].show(sheet, at.id, at.q).catch(function (e) {
       ui.fill(sheet, el('p', { class: 'why' }, ui.sayProblem(e)), el('button', { type: 'button', click: ui.refresh }, t('again')));
     }).then(function () {
+      clearTimeout(slow);
       if (mine !== showing || !ui.session.may_read) return;
       drawn = mine;
       if (renewal === 'renewal' && ui.hold) return;
       swap(sheet);
     });
   }
+  // busy says that the screen asked for is on its way, where that takes a while.
+  function busy(yes) {
+    main.setAttribute('aria-busy', yes ? 'true' : 'false');
+    document.getElementById('busy').textContent = yes ? t('loading') : '';
+  }
   // swap keeps the keyboard's place.
   function swap(sheet) {
+    busy(false);
     var places = 'a, button, input, select, [tabindex="0"]', at = Array.prototype.indexOf.call(main.querySelectorAll(places), document.activeElement);
     ui.fill(main, sheet);
     var next = at >= 0 && main.querySelectorAll(places)[at];
@@ -38,12 +46,27 @@
     return fetch('/ui/words.' + ui.lang + '.json').then(function (r) { return r.json(); }).then(function (all) {
       ui.words = all;
       document.documentElement.lang = ui.lang === 'zh' ? 'zh-CN' : 'en';
-      document.title = t('title');
+      titled();
+      document.getElementById('docs').setAttribute('href', '/docs?lang=' + ui.lang);
       Array.prototype.forEach.call(document.querySelectorAll('[data-t]'), function (e) { e.textContent = t(e.getAttribute('data-t')); });
     });
   }
 
+  // The number of open alerts stands in the navigation and in the tab's title,
+  // whatever is being looked at.
+  var alerts = 0;
+  ui.alerts = function (n) { alerts = n; titled(); };
+  function titled() {
+    var c = document.getElementById('alerts');
+    c.hidden = !alerts;
+    ui.fill(c, el('span', { 'aria-hidden': 'true' }, String(alerts)), el('span', { class: 'unseen' }, t('nav.open_alerts', { n: alerts })));
+    document.title = (alerts ? '(' + alerts + ') ' : '') + t('title');
+    document.getElementById('zone').textContent = ui.session.time_zone ? t('times_are', { zone: ui.zoneSays() }) : '';
+  }
+  function countAlerts() { return ui.call('GET', '/status').then(function (s) { ui.alerts(s.open_alerts); }, function () { /* the banner tells */ }); }
+
   function login() {
+    ui.alerts(0);
     frame();
     var input = el('input', { type: 'password', id: 'token', autocomplete: 'current-password', required: true }), said = el('p', { class: 'why', role: 'alert', hidden: true });
     ui.fill(main, el('form', { class: 'card login', submit: function (event) {
@@ -70,14 +93,19 @@
 
   function began(session) {
     ui.session = session;
+    ui.zone(session.time_zone);
     frame();
-    if (session.may_read) follow();
+    titled();
+    if (session.may_read) {
+      follow();
+      if (parse().name !== 'overview') countAlerts(); // the overview asks anyway
+    }
     return show();
   }
   ui.loggedOut = function () {
     if (source) source.close();
     source = null;
-    ui.session = { role: 'none', may_read: false, may_act: false };
+    ui.session = { role: 'none', may_read: false, may_act: false, time_zone: ui.session.time_zone };
     login();
   };
 
@@ -85,7 +113,7 @@
   var told, waiting;
   function changed() {
     if (waiting) return;
-    waiting = setTimeout(function () { waiting = 0; if (!ui.hold && drawn === showing && ui.screens[parse().name].live) show('renewal'); }, 700);
+    waiting = setTimeout(function () { waiting = 0; if (parse().name !== 'overview' || ui.hold) countAlerts(); if (!ui.hold && drawn === showing && ui.screens[parse().name].live) show('renewal'); }, 700);
   }
   function follow() {
     if (source) source.close();
@@ -111,7 +139,7 @@
     document.documentElement.setAttribute('data-theme', ui.theme);
   });
   document.getElementById('logout').addEventListener('click', function () { ui.call('DELETE', '/session').then(ui.loggedOut, ui.failed); });
-  window.addEventListener('hashchange', function () { ui.hold = false; frame(); show().then(function () { window.scrollTo(0, 0); main.focus(); }); });
+  window.addEventListener('hashchange', function () { ui.hold = false; ui.notice(''); frame(); show().then(function () { window.scrollTo(0, 0); main.focus(); }); });
 
   words().then(function () { return ui.call('GET', '/session'); }).then(began).catch(function () { ui.away(true); setTimeout(function () { location.reload(); }, 5000); });
 }());

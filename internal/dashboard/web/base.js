@@ -18,6 +18,8 @@
   ui.t = t;
   // said gives the API's own two-language texts in the language shown.
   ui.said = function (text) { return text ? text[ui.lang] : ''; };
+  // sentence begins a text that stands by itself as a sentence does.
+  ui.sentence = function (text) { return text.charAt(0).toUpperCase() + text.slice(1); };
 
   // el makes an element: attributes by name, functions as listeners, the rest as
   // children; texts become text nodes.
@@ -98,13 +100,13 @@
     var more = ui.said(p.remedy) || p.detail || '';
     return title + (more ? (ui.lang === 'zh' ? '：' : ': ') + more : '');
   };
+  // notice says what has come of an action, until another screen is shown. The
+  // place stays in the page, empty, or a screen reader would not hear of it.
   var hiding;
   ui.notice = function (text) {
-    var n = document.getElementById('notice');
-    n.textContent = text;
-    n.hidden = false;
+    document.getElementById('notice').textContent = text;
     clearTimeout(hiding);
-    hiding = setTimeout(function () { n.hidden = true; }, 7000);
+    hiding = text ? setTimeout(ui.notice, 7000, '') : 0;
   };
   ui.failed = function (e) { ui.notice(ui.sayProblem(e)); };
   // action is a button for operators: asked first where it matters, its end said.
@@ -117,7 +119,7 @@
     } }, label);
   };
 
-  var units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  var el = ui.el, units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   ui.bytes = function (n) {
     if (n === null || n === undefined) return '–';
     var i = 0;
@@ -125,13 +127,42 @@
     return (i && n < 100 ? n.toFixed(1) : Math.round(n)) + ' ' + units[i];
   };
   ui.number = function (n) { return n === null || n === undefined ? '–' : n.toLocaleString('en-US'); };
-  function two(n) { return (n < 10 ? '0' : '') + n; }
-  ui.day = function (d) { return d.getFullYear() + '-' + two(d.getMonth() + 1) + '-' + two(d.getDate()); };
-  ui.time = function (text) {
-    if (!text) return '–';
-    var d = new Date(text);
-    return ui.day(d) + ' ' + two(d.getHours()) + ':' + two(d.getMinutes()) + ':' + two(d.getSeconds());
+  // Times are shown by the clocks of the program's time zone, wherever the browser
+  // is: deadlines and days are of that zone, and the log and the colleague on the
+  // telephone go by it, too.
+  var zone = 'UTC', clocks;
+  ui.zone = function (name) {
+    if (!name || name === zone) return;
+    try {
+      clocks = /^[+-]/.test(name) ? null : new Intl.DateTimeFormat('en-US', { timeZone: name, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' });
+      zone = name;
+    } catch (e) { /* a zone that this browser does not know: UTC is shown, and said */ }
   };
+  // wall is a moment as if the zone's clocks showed UTC: its UTC parts are what they show.
+  function wall(moment) {
+    if (!clocks) {
+      var m = /^([+-])(\d\d):(\d\d)$/.exec(zone);
+      return new Date(moment.getTime() + (m ? (m[1] === '-' ? -1 : 1) * (m[2] * 60 + +m[3]) * 60000 : 0));
+    }
+    var p = {};
+    clocks.formatToParts(moment).forEach(function (x) { p[x.type] = +x.value; });
+    return new Date(Date.UTC(p.year, p.month - 1, p.day, p.hour % 24, p.minute, p.second));
+  }
+  function ahead(moment) { return Math.round((wall(moment) - moment) / 60000) * 60000; }
+  // midnight is the moment a day begins.
+  ui.midnight = function (day) {
+    var clock = new Date(day + 'T00:00:00Z'), near = new Date(clock - ahead(clock));
+    return new Date(clock - ahead(near));
+  };
+  // zoneSays names the zone and by how much it is ahead of UTC now.
+  ui.zoneSays = function () {
+    var a = ahead(new Date()) / 60000, utc = 'UTC' + (a ? new Date(Math.abs(a) * 60000).toISOString().replace(/.*T(\d\d:\d\d).*/, (a < 0 ? '-' : '+') + '$1') : '');
+    return clocks && zone !== 'UTC' ? zone + ' (' + utc + ')' : utc;
+  };
+  ui.day = function (moment) { return wall(moment).toISOString().slice(0, 10); };
+  // brief leaves out what a list of the last days does not need.
+  ui.brief = function (text) { return text ? el('time', { datetime: text, title: ui.time(text) }, ui.time(text).slice(5, 16)) : '–'; };
+  ui.time = function (text) { return text ? wall(new Date(text)).toISOString().slice(0, 19).replace('T', ' ') : '–'; };
   ui.lasting = function (s) {
     if (s < 1) return Math.round(s * 1000) + ' ms';
     if (s < 60) return s.toFixed(1) + ' s';
@@ -167,31 +198,42 @@
   // heat is a square for each date and kind; tallied gives how many are good, warn, info and bad.
   ui.heat = function (kinds, dates, tallied) {
     return ui.el('div', {}, kinds.map(function (kind) {
-      return [ui.el('strong', {}, ui.kind(kind)), ui.el('div', { class: 'heat' }, dates.map(function (date) {
-        var n = tallied(date, kind), grade = n.bad ? 'bad' : n.warn || n.info ? 'warn' : n.good ? 'good' : '';
+      return ui.el('div', { class: 'month' }, ui.el('strong', {}, ui.kind(kind)), ui.el('div', { class: 'heat' }, dates.map(function (date) {
+        var n = tallied(date, kind), grade = n.bad ? 'bad' : n.warn ? 'warn' : n.info ? 'info' : n.good ? 'good' : '';
         var text = date + ': ' + t('heat_is', n), today = date === ui.day(new Date());
         return ui.el('span', { class: grade + (today ? ' today' : ''), title: text, role: 'img', 'aria-label': text }, date.slice(8));
-      }))];
-    }));
+      })));
+    }), ui.legend(['good', 'info', 'warn', 'bad']));
+  };
+  ui.legend = function (grades) {
+    return ui.el('p', { class: 'legend' }, grades.map(function (g) { return [ui.el('span', { class: 'pill ' + g }, t('legend.' + g)), ' ']; }));
+  };
+  // later is the date so many days after a date.
+  ui.later = function (date, days) {
+    var d = new Date(date + 'T00:00:00Z');
+    d.setUTCDate(d.getUTCDate() + days);
+    return d.toISOString().slice(0, 10);
   };
   // dates are the days from one to another.
   ui.dates = function (from, to) {
     var all = [];
-    for (var d = new Date(from + 'T12:00:00'); ui.day(d) <= to; d.setDate(d.getDate() + 1)) all.push(ui.day(d));
+    for (var d = from; d <= to; d = ui.later(d, 1)) all.push(d);
     return all;
   };
   // tally sums the verdicts of days by how good they are.
   ui.tally = function (days) {
     var n = { good: 0, warn: 0, bad: 0, info: 0 };
     days.forEach(function (d) {
-      n.info += d.undecided;
+      n.info += d.undecided - d.ended; // what ended without a verdict waits for none
       Object.keys(d.verdicts).forEach(function (v) { n[ui.grade(v)] += d.verdicts[v]; });
     });
     return n;
   };
+  // marked shows what stands between backticks as code.
+  ui.marked = function (text) { return text.split('`').map(function (part, i) { return i % 2 ? ui.el('code', {}, part) : part; }); };
   ui.empty = function (text) { return ui.el('p', { class: 'empty' }, text); };
   ui.why = function (o) {
     var text = ui.said(o.reason_text), remedy = ui.said(o.remedy);
-    return text ? ui.el('p', { class: 'why' }, text, remedy ? ui.el('br') : '', remedy) : null;
+    return text ? ui.el('p', { class: 'why' }, ui.sentence(text), remedy ? ui.el('br') : '', ui.sentence(remedy)) : null;
   };
 }());

@@ -51,11 +51,11 @@
   function one(a) {
     var d = a.delivery;
     return el('article', { class: 'running', 'data-alert': a.id },
-      el('div', { class: 'head' }, el('h2', {}, ui.said(a.title)), el('span', {},
+      el('div', { class: 'head' }, el('h2', {}, ui.sentence(ui.said(a.title))), el('span', {},
         el('span', { class: 'pill ' + (severities[a.severity] || 'info') }, t('alert.' + a.severity)), ' ',
         el('span', { class: 'pill ' + alertStates[a.state] }, t('alert.' + a.state)))),
       el('p', { class: 'lines' }, ui.said(a.text)),
-      a.remedy ? el('p', { class: 'soft lines' }, ui.said(a.remedy)) : null,
+      a.remedy ? el('p', { class: 'soft lines' }, ui.sentence(ui.said(a.remedy))) : null,
       a.files.length ? el('p', {}, a.files.map(function (f) { return [el('a', { href: '#/uploads/' + f.upload_id }, f.filename), ' ']; })) : null,
       el('p', { class: 'soft' }, t('alert.opened_at') + ' ' + ui.time(a.opened_at),
         a.acknowledged_at ? ' · ' + t('alert.acknowledged') + ' ' + ui.time(a.acknowledged_at) : '',
@@ -73,13 +73,13 @@
   ui.screens.logs = {
     live: true,
     show: function (main, _, q) {
-      return Promise.all([ui.call('GET', ui.query('/logs', { level: q.level, channel: q.channel, upload_id: q.upload_id, cursor: q.cursor, limit: 100 })), ui.call('GET', '/channels')]).then(function (all) {
+      return Promise.all([ui.call('GET', ui.query('/logs', { level: q.level || 'info', channel: q.channel, upload_id: q.upload_id, cursor: q.cursor, limit: 100 })), ui.call('GET', '/channels')]).then(function (all) {
         var list = all[0], channels = all[1].items.map(function (c) { return c.name; });
         ui.fill(main, el('h1', {}, t('nav.logs')), el('p', { class: 'soft' }, t('logs_are')), el('section', {},
-          form('logs', [choice(t('filter.level'), 'level', ['debug', 'info', 'warn', 'error'], function (v) { return t('level.' + v); }, q.level || 'debug'),
+          form('logs', [choice(t('filter.level'), 'level', ['debug', 'info', 'warn', 'error'], function (v) { return t('level.' + v); }, q.level || 'info'),
             choice(t('filter.channel'), 'channel', [''].concat(channels), function (v) { return v ? t('channel.' + v) : t('all'); }, q.channel || ''),
             el('label', {}, t('upload_id'), el('input', { name: 'upload_id', value: q.upload_id, maxlength: 64 }))]),
-          list.items.length ? ui.table([[t('time')], [t('filter.level')], [t('finding'), 'name']], list.items.map(function (l) {
+          list.items.length ? ui.table([[t('time'), 'short'], [t('level')], [t('finding'), 'name']], list.items.map(function (l) {
             return [ui.time(l.time), el('span', { class: 'pill ' + levels[l.level] }, t('level.' + l.level)),
               [el('div', {}, l.message), el('div', { class: 'soft' }, Object.keys(l.attributes).map(function (k) { return attribute(k, l.attributes[k]); }))]];
           })) : ui.empty(t('none_fit')),
@@ -95,12 +95,17 @@
   ui.screens.configuration = {
     show: function (main) {
       return ui.call('GET', '/configuration').then(function (c) {
-        ui.fill(main, el('h1', {}, t('nav.configuration')), el('p', { class: 'soft' }, t('configuration_is')), el('section', {},
-          ui.table([[t('variable'), 'name'], [t('value'), 'name'], [t('source'), 'short'], [t('meaning'), 'wide']], c.items.map(function (s) {
-            var value = s.secret ? el('span', { class: 'pill' + (s.set ? ' good' : '') }, t(s.set ? 'is_set' : 'is_not_set')) : s.value === null ? '–' : s.value;
-            return [el('code', {}, s.variable), value, el('span', { class: s.source === 'default' ? 'soft' : '' }, t('source.' + s.source)), ui.said(s.meaning)];
-          }))));
+        function from(usual) { return c.items.filter(function (s) { return (s.source === 'default') === usual; }); }
+        ui.fill(main, el('h1', {}, t('nav.configuration')), el('p', { class: 'soft' }, t('configuration_is')),
+          el('section', {}, el('h2', {}, t('settings_given')), settings(from(false))),
+          el('section', {}, el('h2', {}, t('settings_usual')), settings(from(true))));
       });
     }
   };
+  function settings(all) {
+    return ui.table([[t('variable'), 'name'], [t('value'), 'name'], [t('source'), 'short'], [t('meaning'), 'wide']], all.map(function (s) {
+      var value = s.secret ? el('span', { class: 'pill' + (s.set ? ' good' : '') }, t(s.set ? 'is_set' : 'is_not_set')) : s.value === null ? '–' : s.value;
+      return [el('code', {}, s.variable), value, el('span', { class: s.source === 'default' ? 'soft' : '' }, t('source.' + s.source)), ui.marked(ui.sentence(ui.said(s.meaning)))];
+    }));
+  }
 }());

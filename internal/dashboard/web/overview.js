@@ -10,9 +10,13 @@
       return Promise.all([ui.call('GET', '/status'), ui.call('GET', '/uploads?limit=50&state=spotted&state=settled&state=validated&state=packed&state=sent'),
         ui.call('GET', '/expectations'), ui.call('GET', '/uploads?limit=8'), ui.call('GET', ui.query('/statistics', month()))]).then(function (all) {
         var status = all[0];
+        ui.alerts(status.open_alerts);
+        return status.open_alerts ? ui.call('GET', '/alerts?state=open&limit=3').then(function (list) { return all.concat(list); }) : all;
+      }).then(function (all) {
+        var status = all[0];
         ui.fill(main,
           head(status),
-          status.open_alerts ? el('p', { class: 'why' }, el('a', { href: '#/alerts' }, t('open_alerts', { n: status.open_alerts }))) : null,
+          status.open_alerts ? troubles(status.open_alerts, all[5].items) : null,
           el('div', { class: 'grid' }, status.channels.map(channel)),
           status.channels.length ? null : ui.empty(t('no_channels')),
           running(all[1].items),
@@ -29,7 +33,14 @@
         status.pace.open ? '' : el('span', { class: 'pill warn' }, t('window_closed', { until: ui.time(status.pace.changes_at) })), ' ',
         ui.session.may_act ? ui.action(t('trigger'), null, trigger, 'primary') : ''),
       ui.session.may_act ? null : el('p', { class: 'soft' }, ui.session.role === 'viewer' ? t('look_only.viewer') : t('look_only.open')),
-      status.reasons.map(function (r) { return el('p', { class: 'why' }, (r.channel ? r.channel + ' · ' : '') + ui.said(r.text)); }));
+      status.reasons.map(function (r) { return el('p', { class: 'why' }, (r.channel ? t('channel.' + r.channel) + ' · ' : '') + ui.sentence(ui.said(r.text))); }));
+  }
+
+  // troubles are the latest open alerts by name: what one is up for at night.
+  function troubles(n, items) {
+    return el('section', { class: 'troubles' }, el('h2', {}, t('open_alerts', { n: n })), el('ul', {}, items.map(function (a) {
+      return el('li', {}, el('strong', {}, ui.sentence(ui.said(a.title))), ' · ', ui.brief(a.opened_at), a.files.slice(0, 3).map(function (f) { return [' · ', el('a', { href: '#/uploads/' + f.upload_id }, f.filename)]; }));
+    })), el('p', {}, el('a', { href: '#/alerts' }, t('see_alerts'))));
   }
 
   function trigger() {
@@ -49,14 +60,14 @@
       ui.pairs([
         [t('backlog'), t('backlog_is', { files: c.backlog.files, bytes: ui.bytes(c.backlog.bytes) }) + (c.backlog.files ? t('oldest', { age: ui.lasting(c.backlog.oldest_seconds) }) : '')],
         [t('parked'), c.backlog.states.failed ? el('a', { href: '#/uploads?channel=' + c.name + '&state=failed' }, String(c.backlog.states.failed)) : null],
-        [t('last_accepted'), kinds.length ? kinds.map(function (k) { return el('div', {}, ui.kind(k) + ' · ' + ui.time(c.last_accepted[k])); }) : t('never')],
+        [t('last_accepted'), kinds.length ? kinds.map(function (k) { return el('div', {}, ui.brief(c.last_accepted[k]), ' · ' + ui.kind(k)); }) : t('never')],
         [t('server'), c.server_url],
         [t('directory'), c.watch_dir],
         [t('noticing'), c.watching ? t('watching.' + c.watching) : t('watching.none')],
         [t('settling'), t('settle.' + c.settle_mode)],
         [t('next_probe'), c.next_probe_at ? ui.time(c.next_probe_at) : null]
       ]),
-      c.directory.unfit.map(function (u) { return el('p', { class: 'soft' }, u.name, ' · ', ui.said(u.reason_text)); }),
+      c.directory.unfit.map(function (u) { return el('p', { class: 'soft' }, u.name, ' · ', ui.sentence(ui.said(u.reason_text))); }),
       ui.session.may_act ? el('div', { class: 'actions' },
         ui.action(t('test'), null, function () { return test(c.name, steps); }),
         c.paused_by || c.state === 'paused' ? ui.action(t('resume'), null, function () { return turn(c.name, 'resume'); })
@@ -96,7 +107,7 @@
         el('div', { class: 'head' }, el('a', { href: '#/uploads/' + u.id }, u.filename), ui.outcome(u)),
         p ? [el('progress', { max: p.total_bytes || 1, value: p.sent_bytes, 'aria-label': u.filename }),
           el('div', { class: 'soft' }, ui.bytes(p.sent_bytes) + ' / ' + ui.bytes(p.total_bytes) + ' · ' + ui.bytes(p.bytes_per_second) + '/s' + (left ? t('left', { time: ui.lasting(left) }) : ''))]
-          : el('div', { class: 'soft' }, ui.said(u.reason_text), u.next_attempt_at && u.reason ? ' · ' + t('next_attempt') + ' ' + ui.time(u.next_attempt_at) : ''));
+          : el('div', { class: 'soft' }, ui.sentence(ui.said(u.reason_text)), u.next_attempt_at && u.reason && u.reason !== 'channel_paused' ? ' · ' + t('next_attempt') + ' ' + ui.time(u.next_attempt_at) : ''));
     }) : ui.empty(t('nothing_running')));
   }
 
@@ -126,8 +137,8 @@
       else if (e.state === 'arrived') last[key] = e;
     });
     var shown = items.filter(function (e) { return e.state === 'late' || last[e.channel + e.kind] === e || next[e.channel + e.kind] === e; }).slice(-20);
-    return el('section', {}, el('h2', {}, t('expected')), items.length ? ui.table([[t('kind')], [t('deadline')], [t('state')]], shown.map(function (e) {
-      return [ui.kind(e.kind), ui.time(e.due_at), el('span', { class: 'pill ' + grades[e.state] }, ui.said(e.state_text))];
+    return el('section', {}, el('h2', {}, t('expected')), items.length ? ui.table([[t('kind')], [t('deadline'), 'short'], [t('state')]], shown.map(function (e) {
+      return [ui.kind(e.kind), ui.brief(e.due_at), el('span', { class: 'pill ' + grades[e.state] }, ui.said(e.state_text))];
     })) : ui.empty(t('nothing_expected')));
   }
 

@@ -7,10 +7,10 @@
   var severities = { fatal: 'bad', error: 'bad', warning: 'warn' };
 
   ui.uploadTable = function (items, brief) {
-    var heads = [[t('file'), 'name'], [t('outcome')], [t('spotted_at')], [t('size'), 'num'], [t('rows'), 'num']];
+    var heads = [[t('file'), 'name'], [t('outcome')], [t('spotted_at'), 'short'], [t('size'), 'num'], [t('rows'), 'num']];
     return ui.table(brief ? heads.slice(0, 3) : heads, items.map(function (u) {
-      var row = [[el('a', { href: '#/uploads/' + u.id }, u.filename), brief ? '' : el('div', { class: 'soft' }, ui.said(u.reason_text))],
-        ui.outcome(u), ui.time(u.spotted_at), ui.bytes(u.size), ui.number(u.rows)];
+      var row = [[el('a', { href: '#/uploads/' + u.id }, u.filename), brief ? '' : el('div', { class: 'soft words' }, ui.sentence(ui.said(u.reason_text)))],
+        ui.outcome(u), brief ? ui.brief(u.spotted_at) : ui.time(u.spotted_at), ui.bytes(u.size), ui.number(u.rows)];
       return brief ? row.slice(0, 3) : row;
     }));
   };
@@ -19,11 +19,9 @@
     // A page is shown at a time, however many there are: the page stays quick.
     show: function (main, _, q) {
       var asked = { channel: q.channel, kind: q.kind, state: q.state, verdict: q.verdict, filename: q.filename, cursor: q.cursor, limit: 50 };
-      if (q.day) {
-        var begins = new Date(q.day + 'T00:00:00'), ends = new Date(begins);
-        ends.setDate(ends.getDate() + 1);
-        asked.spotted_after = begins.toISOString();
-        asked.spotted_before = ends.toISOString();
+      if (/^\d{4}-\d\d-\d\d$/.test(q.day)) {
+        asked.spotted_after = ui.midnight(q.day).toISOString();
+        asked.spotted_before = ui.midnight(ui.later(q.day, 1)).toISOString();
       }
       return Promise.all([ui.call('GET', ui.query('/uploads', asked)), ui.call('GET', '/channels')]).then(function (all) {
         var list = all[0];
@@ -77,9 +75,10 @@
     function act(what) {
       return function () {
         return ui.call('POST', '/uploads/' + u.id + '/' + what).then(function (now) {
-          ui.notice(t('acted.' + what));
-          if (now.id !== u.id) location.hash = '/uploads/' + now.id;
-          return ui.refresh();
+          function said() { ui.notice(t('acted.' + what)); }
+          if (now.id === u.id) return ui.refresh().then(said);
+          window.addEventListener('hashchange', said, { once: true }); // after the one that takes notices away
+          location.hash = '/uploads/' + now.id;
         });
       };
     }
@@ -96,8 +95,8 @@
       [t('filter.channel'), t('channel.' + u.channel)], [t('kind'), ui.kind(u.kind)], [t('state'), t('state.' + u.state)],
       [t('size'), ui.bytes(u.size)], [t('packed_size'), u.packed_size === null ? null : ui.bytes(u.packed_size)],
       [t('rows'), u.rows === null ? null : ui.number(u.rows)], [t('charset'), u.charset], [t('standard'), u.standard],
-      [t('place'), t('place.' + u.place)], [t('path'), u.path], [t('digest'), u.digest], [t('attempts'), u.attempt || null],
-      [t('next_attempt'), u.next_attempt_at && !u.finished_at ? ui.time(u.next_attempt_at) : null], [t('detail'), u.detail],
+      [t('place'), t('place.' + u.place)], [t('path'), u.path], [t('digest'), u.digest ? el('code', {}, u.digest) : null], [t('attempts'), u.attempt || null],
+      [t('next_attempt'), u.next_attempt_at && !u.finished_at && u.reason !== 'channel_paused' ? ui.time(u.next_attempt_at) : null], [t('detail'), u.detail],
       [t('trace'), u.trace_id], [t('upload_id'), u.id]
     ]));
   }
@@ -107,7 +106,7 @@
       var took = i ? (new Date(e.at) - new Date(events[i - 1].at)) / 1000 : 0;
       return el('li', {}, el('strong', {}, e.from === e.to ? t('still', { state: t('state.' + e.to) }) : t('state.' + e.to)), e.verdict ? ' · ' + t('verdict.' + e.verdict) : '',
         el('div', { class: 'soft' }, ui.time(e.at) + (i ? ' · +' + ui.lasting(took) : '')),
-        e.reason_text ? el('div', {}, ui.said(e.reason_text)) : '', e.detail ? el('div', { class: 'soft' }, e.detail) : '');
+        e.reason_text ? el('div', {}, ui.sentence(ui.said(e.reason_text))) : '', e.detail ? el('div', { class: 'soft' }, e.detail) : '');
     })));
   }
 
@@ -133,19 +132,21 @@
 
   function findingTable(items) {
     return ui.table([[t('row'), 'num'], [t('column')], [t('finding')], [t('rule')]], items.map(function (f) {
-      return [f.row === null ? '–' : f.row, f.column || '–', [el('span', { class: 'pill ' + severities[f.severity] }, t('severity.' + f.severity)), ' ', ui.said(f.text)], f.rule];
+      return [f.row === null ? '–' : f.row, f.column || '–', [el('span', { class: 'pill ' + severities[f.severity] }, t('severity.' + f.severity)), ' ', ui.sentence(ui.said(f.text))], f.rule];
     }));
   }
 
   ui.screens.validate = {
     show: function (main) {
       var out = el('div', { role: 'status' });
-      var input = el('input', { type: 'file', accept: '.csv', change: function () { if (input.files[0]) check(input.files[0], out); } });
+      // The browser's own button speaks the browser's language: it is there for the
+      // keyboard and for screen readers, and its label is what is seen.
+      var input = el('input', { type: 'file', accept: '.csv', id: 'chosen', class: 'unseen', change: function () { if (input.files[0]) check(input.files[0], out); input.value = ''; } });
       var drop = el('div', { class: 'drop',
         dragover: function (e) { e.preventDefault(); drop.classList.add('over'); },
         dragleave: function () { drop.classList.remove('over'); },
         drop: function (e) { e.preventDefault(); drop.classList.remove('over'); if (e.dataTransfer.files[0]) check(e.dataTransfer.files[0], out); }
-      }, el('label', {}, t('drop_here'), input), el('p', { class: 'soft' }, t('drop_keeps_nothing')));
+      }, el('p', {}, t('drop_here')), input, el('label', { for: 'chosen', class: 'button' }, t('choose')), el('p', { class: 'soft' }, t('drop_keeps_nothing')));
       ui.fill(main, el('h1', {}, t('nav.validate')), el('section', {}, drop), out);
       return Promise.resolve();
     }
