@@ -998,7 +998,10 @@ type LogLine struct {
 	Message    string                 `json:"message"`
 
 	// Seq Grows by one from line to line of this process.
-	Seq  int64     `json:"seq"`
+	Seq int64 `json:"seq"`
+
+	// Text The message's meaning in Chinese and in English; null where the catalogue has none.
+	Text *Text     `json:"text"`
 	Time time.Time `json:"time"`
 }
 

@@ -26,14 +26,14 @@ const Policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-a
 
 const wordPrefix = "ui."
 
-// asset is a file in both forms it is sent in.
-type asset struct {
+// Asset is a file in both forms it is sent in; make one with [NewAsset].
+type Asset struct {
 	kind        string
 	plain, gzip []byte
 	tag         string
 }
 
-var assets = sync.OnceValue(func() map[string]asset {
+var assets = sync.OnceValue(func() map[string]Asset {
 	all, err := load(web)
 	if err != nil {
 		panic("dashboard: embedded pages: " + err.Error()) // a test loads them; cannot happen in a release
@@ -41,8 +41,8 @@ var assets = sync.OnceValue(func() map[string]asset {
 	return all
 })
 
-func load(fsys fs.FS) (map[string]asset, error) {
-	all := map[string]asset{}
+func load(fsys fs.FS) (map[string]Asset, error) {
+	all := map[string]Asset{}
 	entries, err := fs.ReadDir(fsys, "web")
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func load(fsys fs.FS) (map[string]asset, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[e.Name()] = newAsset(e.Name(), content)
+		all[e.Name()] = NewAsset(e.Name(), content)
 	}
 	for _, lang := range phrase.Langs() {
 		content, err := json.Marshal(words(lang))
@@ -60,7 +60,7 @@ func load(fsys fs.FS) (map[string]asset, error) {
 			return nil, err
 		}
 		name := "words." + string(lang) + ".json"
-		all[name] = newAsset(name, content)
+		all[name] = NewAsset(name, content)
 	}
 	return all, nil
 }
@@ -74,9 +74,10 @@ func words(lang phrase.Lang) map[string]string {
 	return all
 }
 
-func newAsset(name string, content []byte) asset {
+// NewAsset makes an asset of a content; the name says of what kind it is.
+func NewAsset(name string, content []byte) Asset {
 	sum := sha256.Sum256(content)
-	a := asset{kind: mime.TypeByExtension(path.Ext(name)), plain: content, tag: `"` + hex.EncodeToString(sum[:8]) + `"`}
+	a := Asset{kind: mime.TypeByExtension(path.Ext(name)), plain: content, tag: `"` + hex.EncodeToString(sum[:8]) + `"`}
 	switch path.Ext(name) { // not left to the machine's own table
 	case ".js":
 		a.kind = "text/javascript; charset=utf-8"
@@ -99,10 +100,13 @@ func Has(name string) bool { _, ok := assets()[name]; return ok }
 // Page is the name of the asset that "/" shows.
 const Page = "index.html"
 
-// Serve answers with the asset of that name: packed where the browser takes it,
-// 304 where it has it already. There must be such an asset; see [Has].
-func Serve(w http.ResponseWriter, r *http.Request, name string) {
-	a, h := assets()[name], w.Header()
+// Serve answers with the asset of that name. There must be such an asset; see [Has].
+func Serve(w http.ResponseWriter, r *http.Request, name string) { assets()[name].Serve(w, r) }
+
+// Serve answers with the asset: packed where the browser takes it, 304 where it
+// has it already.
+func (a Asset) Serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
 	h.Set("Content-Security-Policy", Policy)
 	h.Set("Cache-Control", "no-cache") // asked for again each time, sent again only when it has changed
 	h.Set("Etag", a.tag)

@@ -25,11 +25,18 @@ var docsPage string
 type docsOperation struct {
 	Method, Path string
 	Op           *openapi3.Operation
+	Summary      string
+	Says         string // its description
 	Who          string // anybody, viewer, operator
 	Curl         string
-	Parameters   []*openapi3.Parameter
+	Parameters   []docsParameter
 	Body         openapi3.Content
 	Answers      []docsAnswer
+}
+
+type docsParameter struct {
+	*openapi3.Parameter
+	Says string
 }
 
 type docsAnswer struct {
@@ -39,48 +46,63 @@ type docsAnswer struct {
 
 type docsSchema struct {
 	Name    string
+	Says    string
 	Schema  *openapi3.Schema
 	Members []docsMember
 }
 
 type docsMember struct {
 	Name   string
+	Says   string
 	Schema *openapi3.SchemaRef
 }
 
-// renderDocs makes the page of the documentation out of the document itself. It
+// told is a text of the document in a language: the document is English, and has
+// the Chinese beside it, under x-description-zh and x-summary-zh.
+func told(lang phrase.Lang, key, english string, beside map[string]any) string {
+	if chinese, ok := beside["x-"+key+"-zh"].(string); ok && lang == phrase.Chinese {
+		return chinese
+	}
+	return english
+}
+
+// renderDocs makes the page of the documentation in a language out of the document itself. It
 // is made here and not in the browser: nothing to fetch, nothing to run, and no
 // viewer of a megabyte to keep up to date.
-func renderDocs(spec *openapi3.T) ([]byte, error) {
+func renderDocs(spec *openapi3.T, lang phrase.Lang) ([]byte, error) {
 	words := map[string]string{}
 	for _, id := range phrase.IDs("docs.") {
-		words[strings.TrimPrefix(id, "docs.")] = phrase.Text(phrase.Chinese, id, nil) + " " + phrase.Text(phrase.English, id, nil)
+		words[strings.TrimPrefix(id, "docs.")] = phrase.Text(lang, id, nil)
 	}
 	t, err := template.New("docs").Funcs(template.FuncMap{"prose": prose, "shape": shape}).Parse(docsPage)
 	if err != nil {
 		return nil, fmt.Errorf("page of the documentation: %w", err)
 	}
 	var page bytes.Buffer
-	err = t.Execute(&page, map[string]any{"Spec": spec, "Words": words, "Calls": docsOperations(spec), "Schemas": docsSchemas(spec)})
+	err = t.Execute(&page, map[string]any{
+		"Lang": lang, "Words": words, "Says": told(lang, "description", spec.Info.Description, spec.Info.Extensions),
+		"Calls": docsOperations(spec, lang), "Schemas": docsSchemas(spec, lang),
+	})
 	return page.Bytes(), err
 }
 
-func docsOperations(spec *openapi3.T) []docsOperation {
+func docsOperations(spec *openapi3.T, lang phrase.Lang) []docsOperation {
 	var all []docsOperation
 	for _, path := range spec.Paths.InMatchingOrder() {
 		item := spec.Paths.Value(path)
 		for _, method := range slices.Sorted(maps.Keys(item.Operations())) {
 			op := item.Operations()[method]
-			d := docsOperation{Method: method, Path: path, Op: op, Who: []string{"anybody", "viewer", "viewer", "operator"}[accessOf(*op.Security)]}
+			d := docsOperation{Method: method, Path: path, Op: op,
+				Summary: told(lang, "summary", op.Summary, op.Extensions), Says: told(lang, "description", op.Description, op.Extensions), Who: []string{"anybody", "viewer", "viewer", "operator"}[accessOf(*op.Security)]}
 			for _, p := range slices.Concat(item.Parameters, op.Parameters) {
-				d.Parameters = append(d.Parameters, p.Value)
+				d.Parameters = append(d.Parameters, docsParameter{p.Value, told(lang, "description", p.Value.Description, p.Value.Extensions)})
 			}
 			if op.RequestBody != nil {
 				d.Body = op.RequestBody.Value.Content
 			}
 			for _, code := range slices.Sorted(maps.Keys(op.Responses.Map())) {
 				r := op.Responses.Value(code).Value
-				d.Answers = append(d.Answers, docsAnswer{code, *r.Description, r.Content})
+				d.Answers = append(d.Answers, docsAnswer{code, told(lang, "description", *r.Description, r.Extensions), r.Content})
 			}
 			d.Curl = curl(d)
 			all = append(all, d)
@@ -111,9 +133,9 @@ func curl(d docsOperation) string {
 	for _, p := range d.Parameters {
 		switch {
 		case p.In == openapi3.ParameterInPath:
-			address = strings.ReplaceAll(address, "{"+p.Name+"}", pathExample(d.Path, p))
+			address = strings.ReplaceAll(address, "{"+p.Name+"}", pathExample(d.Path, p.Parameter))
 		case p.In == openapi3.ParameterInQuery && p.Required:
-			query.Set(p.Name, fmt.Sprint(example(p)))
+			query.Set(p.Name, fmt.Sprint(example(p.Parameter)))
 		}
 	}
 	if len(query) > 0 {
@@ -150,13 +172,15 @@ func bodyOf(form *openapi3.MediaType) string {
 	return "{}"
 }
 
-func docsSchemas(spec *openapi3.T) []docsSchema {
+func docsSchemas(spec *openapi3.T, lang phrase.Lang) []docsSchema {
 	var all []docsSchema
 	for _, name := range slices.Sorted(maps.Keys(spec.Components.Schemas)) {
-		s := docsSchema{Name: name, Schema: spec.Components.Schemas[name].Value}
+		v := spec.Components.Schemas[name].Value
+		s := docsSchema{Name: name, Says: told(lang, "description", v.Description, v.Extensions), Schema: v}
 		for _, part := range append([]*openapi3.SchemaRef{{Value: s.Schema}}, s.Schema.AllOf...) {
 			for _, member := range slices.Sorted(maps.Keys(part.Value.Properties)) {
-				s.Members = append(s.Members, docsMember{member, part.Value.Properties[member]})
+				m := part.Value.Properties[member]
+				s.Members = append(s.Members, docsMember{member, told(lang, "description", m.Value.Description, m.Value.Extensions), m})
 			}
 		}
 		all = append(all, s)

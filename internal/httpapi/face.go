@@ -4,9 +4,11 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/dashboard"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
 )
 
 // serveFace shows the dashboard to browsers at "/"; anybody else is sent on.
@@ -31,10 +33,27 @@ func serveAsset(c echo.Context) error {
 	return nil
 }
 
+// docsPages are the documentation's pages, one in each language.
+func docsPages(spec *openapi3.T) (map[phrase.Lang]dashboard.Asset, error) {
+	all := map[phrase.Lang]dashboard.Asset{}
+	for _, lang := range phrase.Langs() {
+		page, err := renderDocs(spec, lang)
+		if err != nil {
+			return nil, err
+		}
+		all[lang] = dashboard.NewAsset(dashboard.Page, page)
+	}
+	return all, nil
+}
+
 // serveDocs shows the documentation.
-func serveDocs(page []byte) echo.HandlerFunc {
+func serveDocs(pages map[phrase.Lang]dashboard.Asset) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, dashboard.Policy)
-		return c.HTMLBlob(http.StatusOK, page)
+		page, ok := pages[phrase.Lang(c.QueryParam("lang"))]
+		if !ok {
+			page = pages[phrase.Chinese]
+		}
+		page.Serve(c.Response(), c.Request())
+		return nil
 	}
 }

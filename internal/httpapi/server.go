@@ -137,7 +137,7 @@ func (s *Server) build() error {
 	if err != nil {
 		return err
 	}
-	docs, err := renderDocs(spec)
+	docs, err := docsPages(spec)
 	if err != nil {
 		return err
 	}
