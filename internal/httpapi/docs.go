@@ -92,8 +92,11 @@ func docsOperations(spec *openapi3.T, lang phrase.Lang) []docsOperation {
 		item := spec.Paths.Value(path)
 		for _, method := range slices.Sorted(maps.Keys(item.Operations())) {
 			op := item.Operations()[method]
-			d := docsOperation{Method: method, Path: path, Op: op,
-				Summary: told(lang, "summary", op.Summary, op.Extensions), Says: told(lang, "description", op.Description, op.Extensions), Who: []string{"anybody", "viewer", "viewer", "operator"}[accessOf(*op.Security)]}
+			d := docsOperation{
+				Method: method, Path: path, Op: op,
+				Summary: told(lang, "summary", op.Summary, op.Extensions), Says: told(lang, "description", op.Description, op.Extensions),
+				Who: []string{"anybody", "viewer", "viewer", "operator"}[accessOf(*op.Security)],
+			}
 			for _, p := range slices.Concat(item.Parameters, op.Parameters) {
 				d.Parameters = append(d.Parameters, docsParameter{p.Value, told(lang, "description", p.Value.Description, p.Value.Extensions)})
 			}
