@@ -37,7 +37,7 @@ func (h *handlers) ListLogs(_ context.Context, r api.ListLogsRequestObject) (api
 }
 
 func viewLine(l LogLine) api.LogLine {
-	v := api.LogLine{Seq: l.Seq, Time: l.Time, Level: levelName(l.Level), Message: l.Message, Attributes: l.Attributes}
+	v := api.LogLine{Seq: l.Seq, Time: l.Time, Level: levelName(l.Level), Message: l.Message, Text: text("log."+l.Message, nil), Attributes: l.Attributes}
 	if v.Attributes == nil {
 		v.Attributes = map[string]any{}
 	}

@@ -62,3 +62,14 @@ func TestNoSecretIsShownAmongTheSettings(t *testing.T) {
 		t.Errorf("not every setting says what it is for: %s", body)
 	}
 }
+
+func TestALineOfTheLogIsSaidInBothLanguagesWhereTheCatalogueKnowsIt(t *testing.T) {
+	t.Parallel()
+	known, other := viewLine(LogLine{Message: "upload moved on"}), viewLine(LogLine{Message: "no such message"})
+	if known.Text == nil || known.Text.Zh == known.Text.En || known.Message != "upload moved on" {
+		t.Errorf("%+v", known)
+	}
+	if other.Text != nil {
+		t.Errorf("%+v", other)
+	}
+}

@@ -81,15 +81,24 @@
             el('label', {}, t('upload_id'), el('input', { name: 'upload_id', value: q.upload_id, maxlength: 64 }))]),
           list.items.length ? ui.table([[t('time'), 'short'], [t('level')], [t('finding'), 'name']], list.items.map(function (l) {
             return [ui.time(l.time), el('span', { class: 'pill ' + levels[l.level] }, t('level.' + l.level)),
-              [el('div', {}, l.message), el('div', { class: 'soft' }, Object.keys(l.attributes).map(function (k) { return attribute(k, l.attributes[k]); }))]];
+              [el('div', { class: 'words', title: l.message }, ui.said(l.text) || l.message), el('div', { class: 'soft' }, fields(l.attributes))]];
           })) : ui.empty(t('none_fit')),
           pages('logs', q, list.next)));
       });
     }
   };
-  function attribute(k, v) {
-    var text = typeof v === 'string' ? v : JSON.stringify(v);
-    return [k + '=', k === 'upload_id' ? el('a', { href: '#/uploads/' + encodeURIComponent(text) }, text) : text, ' '];
+  // fields shows first, and in words, what people ask for; then the rest as it is in the log.
+  var first = ['channel', 'filename', 'stage', 'from', 'state', 'verdict', 'attempt', 'reason', 'upload_id'];
+  var worded = { channel: 'channel.', from: 'state.', state: 'state.', verdict: 'verdict.', stage: 'stage.' };
+  function fields(all) {
+    var rest = Object.keys(all).filter(function (k) { return first.indexOf(k) < 0; });
+    return first.filter(function (k) { return k in all; }).concat(rest).map(function (k) { return field(k, all[k]); });
+  }
+  function field(k, v) {
+    var text = typeof v === 'string' ? v : JSON.stringify(v), word = worded[k] + text;
+    if (ui.words[word]) text = t(word);
+    else if (k === 'state' && ui.words['channel_state.' + text]) text = t('channel_state.' + text);
+    return el('span', { class: 'field' }, (first.indexOf(k) < 0 ? k : t('field.' + k)) + ': ', k === 'upload_id' ? el('a', { href: '#/uploads/' + encodeURIComponent(text) }, text) : text);
   }
 
   ui.screens.configuration = {

@@ -219,7 +219,7 @@ func (b *tab) acknowledgesAnAlert(w *world) {
 
 func (b *tab) readsLogAndSettings() {
 	b.goes("/logs", b.word("nav.logs"))
-	b.sees("upload moved on")
+	b.sees(phrase.Text(b.lang, "log.upload moved on", nil))
 	b.look("logs")
 	b.eval(`document.querySelector('.filters [name=level]').value = 'warn'`)
 	b.clicks(".filters", "search")
