@@ -110,6 +110,7 @@ func (a *App) raiseRebuilt(ctx context.Context) error {
 func (a *App) runAlerts(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { a.followAlerts(ctx) })
 	wg.Go(func() { a.followConditions(ctx) })
+	wg.Go(func() { a.followServerCertificates(ctx) })
 	if a.alerts.sender != nil {
 		wg.Go(func() { a.alerts.sender.Run(ctx) })
 	}
@@ -146,10 +147,20 @@ func (a *App) followConditions(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := a.alerts.book.Reconcile(ctx, conditionEvents(), a.conditions(a.journal.Now())); err != nil && ctx.Err() == nil {
+		if err := a.reconcile(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("conditions were not looked at for alerts, will try again", slog.Any("error", err))
 		}
 	}
+}
+
+// reconcile makes the alerts about conditions those of what is the matter now.
+func (a *App) reconcile(ctx context.Context) error {
+	now := a.journal.Now()
+	certificates, err := a.serverCertificates(ctx, now)
+	if err != nil {
+		return err
+	}
+	return a.alerts.book.Reconcile(ctx, conditionEvents(), append(a.conditions(now), certificates...))
 }
 
 // told shows the alerts and acts on them.

@@ -30,6 +30,8 @@ type line struct {
 	gate    *channel.Gate
 	watcher *watch.Watcher
 	blocks  *blocks
+
+	certNoted time.Time // when the server's certificate expires, as last noted in the journal
 }
 
 // newClient makes the protocol's client of a channel.

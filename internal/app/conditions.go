@@ -79,7 +79,15 @@ func (a *App) passwordExpiring(l *line, now time.Time) []alert.Signal {
 // else's to tell of.
 func (a *App) expiring(file, of string, ch upload.Channel, now time.Time) []alert.Signal {
 	until := notAfter(file)
-	if until.IsZero() || until.Sub(now) > a.cfg.AlertExpiryBefore {
+	if until.IsZero() {
+		return nil
+	}
+	return a.expires(until, of, ch, now)
+}
+
+// expires is what is the matter with a certificate that expires then.
+func (a *App) expires(until time.Time, of string, ch upload.Channel, now time.Time) []alert.Signal {
+	if until.Sub(now) > a.cfg.AlertExpiryBefore {
 		return nil
 	}
 	return []alert.Signal{{

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
@@ -20,6 +21,11 @@ func (a *App) surroundings() telemetry.Surroundings {
 	for _, f := range certificateFiles(a.cfg) {
 		if until, ok := runsOut(f.path); ok {
 			seen.Certificates = append(seen.Certificates, telemetry.Certificate{Variable: f.variable, NotAfter: until})
+		}
+	}
+	for _, l := range a.ordered() {
+		if until, ok := l.client.ServerCertificate(); ok {
+			seen.Certificates = append(seen.Certificates, telemetry.Certificate{Variable: strings.ToUpper(string(l.Name)) + "_SERVER_URL", NotAfter: until})
 		}
 	}
 	return seen

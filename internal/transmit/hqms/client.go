@@ -2,11 +2,13 @@ package hqms
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/transmit"
@@ -20,6 +22,8 @@ type Client struct {
 	o    Options
 	base *url.URL
 	http *http.Client
+	// expires is when the server's certificate does, as of the latest connection.
+	expires atomic.Pointer[time.Time]
 }
 
 var _ transmit.Protocol = (*Client)(nil)
@@ -37,10 +41,26 @@ func New(o Options) (*Client, error) {
 		o.Now = time.Now
 	}
 	o.Wire, o.Patience = o.Wire.withDefaults(), o.Patience.withDefaults()
-	return &Client{
-		o: o, base: base,
-		http: &http.Client{Transport: newTransport(o.Network, o.Patience), CheckRedirect: checkRedirect},
-	}, nil
+	c := &Client{o: o, base: base}
+	c.http = &http.Client{Transport: newTransport(o.Network, o.Patience, c.noteCertificate), CheckRedirect: checkRedirect}
+	return c, nil
+}
+
+// noteCertificate keeps when the server's certificate expires; a proxy's is not
+// meant.
+func (c *Client) noteCertificate(s tls.ConnectionState) {
+	if len(s.PeerCertificates) > 0 && (s.ServerName == "" || strings.EqualFold(s.ServerName, c.base.Hostname())) {
+		c.expires.Store(&s.PeerCertificates[0].NotAfter)
+	}
+}
+
+// ServerCertificate is when the server's certificate expires, as of the latest
+// connection; not ok before the first one, and where the address is http.
+func (c *Client) ServerCertificate() (expires time.Time, ok bool) {
+	if at := c.expires.Load(); at != nil {
+		return *at, true
+	}
+	return time.Time{}, false
 }
 
 // Close lets go of idle connections.

@@ -15,15 +15,16 @@ const maxRedirects = 5
 var errRedirect = errors.New("redirect refused")
 
 // newTransport makes the only way out. HTTP/1.1 alone, as the known clients:
-// it also makes "the body went out whole" a question with an answer.
-func newTransport(n Network, p Patience) *http.Transport {
+// it also makes "the body went out whole" a question with an answer. seen gets
+// each connection's TLS state once it has been found good.
+func newTransport(n Network, p Patience, seen func(tls.ConnectionState)) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	t := &http.Transport{
 		Proxy:                  n.Proxy,
 		Protocols:              &protocols,
 		DialContext:            n.Dial,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.RootCAs},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.RootCAs, VerifyConnection: func(s tls.ConnectionState) error { seen(s); return nil }},
 		TLSHandshakeTimeout:    p.Connect,
 		DisableCompression:     true, // the limit on answers counts what is read
 		MaxResponseHeaderBytes: 64 << 10,
