@@ -7,10 +7,14 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/json"
+	"html"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +35,7 @@ type Asset struct {
 	kind        string
 	plain, gzip []byte
 	tag         string
+	version     string // of all parts together; empty: it has no address of its own for each
 }
 
 var assets = sync.OnceValue(func() map[string]Asset {
@@ -41,28 +46,67 @@ var assets = sync.OnceValue(func() map[string]Asset {
 	return all
 })
 
+// scripts are what [bundle] is made of, in this order: they are several for who
+// reads them, and one for a browser, which then waits for one answer.
+func scripts() []string {
+	return []string{"base.js", "overview.js", "uploads.js", "reports.js", "inside.js", "app.js"}
+}
+
+const bundle = "all.js"
+
 func load(fsys fs.FS) (map[string]Asset, error) {
-	all := map[string]Asset{}
+	contents, err := read(fsys)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range scripts() {
+		contents[bundle] = append(contents[bundle], contents[name]...)
+		delete(contents, name)
+	}
+	for _, lang := range phrase.Langs() {
+		if contents["words."+string(lang)+".json"], err = json.Marshal(words(lang)); err != nil {
+			return nil, err
+		}
+	}
+	all, sum := map[string]Asset{}, sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(contents)) {
+		all[name] = NewAsset(name, contents[name])
+		sum.Write(contents[name])
+	}
+	version := hex.EncodeToString(sum.Sum(nil)[:8])
+	for name, a := range all {
+		a.version = version
+		all[name] = a
+	}
+	all[Page] = NewAsset(Page, firstPage(contents[Page], version))
+	return all, nil
+}
+
+func read(fsys fs.FS) (map[string][]byte, error) {
+	contents := map[string][]byte{}
 	entries, err := fs.ReadDir(fsys, "web")
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
-		content, err := fs.ReadFile(fsys, path.Join("web", e.Name()))
-		if err != nil {
+		if contents[e.Name()], err = fs.ReadFile(fsys, path.Join("web", e.Name())); err != nil {
 			return nil, err
 		}
-		all[e.Name()] = NewAsset(e.Name(), content)
 	}
-	for _, lang := range phrase.Langs() {
-		content, err := json.Marshal(words(lang))
-		if err != nil {
-			return nil, err
-		}
-		name := "words." + string(lang) + ".json"
-		all[name] = NewAsset(name, content)
-	}
-	return all, nil
+	return contents, nil
+}
+
+var toBeSaid = regexp.MustCompile(`data-t="([^"]+)">`)
+
+// firstPage is the page with its words in Chinese, so that there is something to
+// be seen before a script has run, and with the version of its parts, so that a
+// browser keeps them until there are others.
+func firstPage(page []byte, version string) []byte {
+	page = bytes.ReplaceAll(page, []byte("VERSION"), []byte(version))
+	return toBeSaid.ReplaceAllFunc(page, func(tag []byte) []byte {
+		id := toBeSaid.FindSubmatch(tag)[1]
+		return slices.Concat(tag, []byte(html.EscapeString(phrase.Text(phrase.Chinese, wordPrefix+string(id), nil))))
+	})
 }
 
 // words are the page's words in a language, by their ids without the prefix.
@@ -109,6 +153,9 @@ func (a Asset) Serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", Policy)
 	h.Set("Cache-Control", "no-cache") // asked for again each time, sent again only when it has changed
+	if a.version != "" && r.URL.Query().Get("v") == a.version {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable") // others would have another address
+	}
 	h.Set("Etag", a.tag)
 	h.Add("Vary", "Accept-Encoding")
 	if strings.Contains(r.Header.Get("If-None-Match"), a.tag) {

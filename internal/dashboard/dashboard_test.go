@@ -108,8 +108,29 @@ func TestAnAssetIsSentPackedAndOnlyOnce(t *testing.T) {
 	if plain.Header().Get("Content-Encoding") != "" || packed.Header().Get("Content-Encoding") != "gzip" || plain.Body.Len() <= packed.Body.Len() {
 		t.Errorf("plain %d, packed %d %v", plain.Body.Len(), packed.Body.Len(), packed.Header())
 	}
+	if !strings.Contains(plain.Body.String(), phrase.Text(phrase.Chinese, "ui.title", nil)) || strings.Contains(plain.Body.String(), "VERSION") {
+		t.Error("the page has no words before its script has run, or no version")
+	}
 	again := get(map[string]string{"If-None-Match": plain.Header().Get("Etag")})
 	if again.Code != http.StatusNotModified || again.Body.Len() > 0 {
 		t.Errorf("sent again: %d, %d bytes", again.Code, again.Body.Len())
+	}
+}
+
+func TestAPartIsKeptByTheBrowserUntilThereIsAnother(t *testing.T) {
+	t.Parallel()
+	page := string(assets()[Page].plain)
+	parts := regexp.MustCompile(`(?:src|href)="(/ui/[^"]+)"`).FindAllStringSubmatch(page, -1)
+	if len(parts) < 4 {
+		t.Fatalf("parts: %v", parts)
+	}
+	for _, m := range parts {
+		for _, address := range []string{m[1], strings.Replace(m[1], "?v=", "?v=0", 1)} {
+			r, w := httptest.NewRequestWithContext(t.Context(), http.MethodGet, address, nil), httptest.NewRecorder()
+			Serve(w, r, strings.TrimPrefix(r.URL.Path, "/ui/"))
+			if kept := strings.Contains(w.Header().Get("Cache-Control"), "immutable"); kept != (address == m[1]) {
+				t.Errorf("%s: %s", address, w.Header().Get("Cache-Control"))
+			}
+		}
 	}
 }

@@ -80,7 +80,7 @@ func calls(t *testing.T, fits func(method string, security []map[string][]string
 	t.Helper()
 	spec, err := api.Spec()
 	check(t, err)
-	fill := strings.NewReplacer("{id}", "019ab1c2-0000-7000-8000-000000000000", "{name}", "flu", "{file}", "app.js")
+	fill := strings.NewReplacer("{id}", "019ab1c2-0000-7000-8000-000000000000", "{name}", "flu", "{file}", "all.js")
 	var all []call
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {

@@ -141,7 +141,7 @@ var needed = map[string]string{"/validate": "?filename=flu_1.csv"}
 
 func samples(t testing.TB) []sample {
 	t.Helper()
-	fill := strings.NewReplacer(":id", "full", ":name", "flu", ":file", "app.js")
+	fill := strings.NewReplacer(":id", "full", ":name", "flu", ":file", "all.js")
 	var all []sample
 	for path, methods := range operationsOf(t) {
 		for _, method := range slices.Sorted(maps.Keys(methods)) {

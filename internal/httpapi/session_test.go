@@ -132,7 +132,7 @@ func TestLoggingOutForgetsTheSession(t *testing.T) {
 func TestBrowsersGetTheDashboardUnderAStrictPolicy(t *testing.T) {
 	t.Parallel()
 	s := newWorld().server(t, nil)
-	for path, accept := range map[string]string{"/": "text/html,*/*", "/ui/app.js": "*/*", "/ui/words.zh.json": "*/*"} {
+	for path, accept := range map[string]string{"/": "text/html,*/*", "/ui/all.js": "*/*", "/ui/words.zh.json": "*/*"} {
 		a := call(t, s, request{path: path, token: "-", header: map[string]string{"Accept": accept}})
 		policy := a.header.Get("Content-Security-Policy")
 		if a.status != 200 || !strings.Contains(policy, "default-src 'self'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") ||

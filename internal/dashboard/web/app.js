@@ -43,7 +43,7 @@
   ui.refresh = function () { ui.hold = false; return show(); };
 
   function words() {
-    return fetch('/ui/words.' + ui.lang + '.json').then(function (r) { return r.json(); }).then(function (all) {
+    return fetch('/ui/words.' + ui.lang + '.json?v=' + document.documentElement.getAttribute('data-version')).then(function (r) { return r.json(); }).then(function (all) {
       ui.words = all;
       document.documentElement.lang = ui.lang === 'zh' ? 'zh-CN' : 'en';
       titled();
@@ -141,5 +141,5 @@
   document.getElementById('logout').addEventListener('click', function () { ui.call('DELETE', '/session').then(ui.loggedOut, ui.failed); });
   window.addEventListener('hashchange', function () { ui.hold = false; ui.notice(''); frame(); show().then(function () { window.scrollTo(0, 0); main.focus(); }); });
 
-  words().then(function () { return ui.call('GET', '/session'); }).then(began).catch(function () { ui.away(true); setTimeout(function () { location.reload(); }, 5000); });
+  Promise.all([ui.call('GET', '/session'), words()]).then(function (all) { return began(all[0]); }).catch(function () { ui.away(true); setTimeout(function () { location.reload(); }, 5000); });
 }());
