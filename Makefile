@@ -8,7 +8,7 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 RACE    := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)
 TOOLS   := go tool -modfile=tools/go.mod
 LINT    := bin/tools/golangci-lint
-SOURCES := $(shell find cmd internal api -name '*.go' -o -name '*.csv' -o -name '*.json' -o -name '*.sql' -o -name '*.html' 2>/dev/null) go.mod go.sum openapi.yaml
+SOURCES := $(shell find cmd internal api -name '*.go' -o -name '*.csv' -o -name '*.json' -o -name '*.sql' -o -name '*.html' -o -name '*.js' -o -name '*.css' -o -name '*.svg' 2>/dev/null) go.mod go.sum openapi.yaml
 
 .PHONY: help build run demo test test-plain replicas e2e-nfs lint generate verify vuln bench image clean
 
