@@ -64,6 +64,7 @@ func (s Statement) words() template.FuncMap {
 		"t":       func(id string) string { return s.text(id, nil) },
 		"gap":     func(r reconcile.Reason) string { return phrase.Text(s.Lang, "gap."+string(r), nil) },
 		"when":    s.when,
+		"kind":    func(kind any) string { return s.title(fmt.Sprint(kind)) },
 		"inc":     func(i int) int { return i + 1 },
 		"hex":     func(digest string) string { return strings.TrimPrefix(digest, "sha-256:") },
 		"outcome": s.outcome,
@@ -75,6 +76,14 @@ func (s Statement) words() template.FuncMap {
 
 func (s Statement) text(id string, params map[string]string) string {
 	return phrase.Text(s.Lang, "statement."+id, params)
+}
+
+// title is what the standards call a kind; empty for one that they do not know.
+func (s Statement) title(kind string) string {
+	if id := "ui.kind." + kind; phrase.Has(id) {
+		return phrase.Text(s.Lang, id, nil)
+	}
+	return ""
 }
 
 func (s Statement) when(t time.Time) string { return t.In(s.Zone).Format("2006-01-02 15:04") }
@@ -108,7 +117,7 @@ func (s Statement) receipt(l *reconcile.Line) string {
 	if l.Receipt == nil {
 		return "–"
 	}
-	return strings.TrimSpace(l.Receipt.ServerID + " " + s.when(l.Receipt.At))
+	return strings.TrimSpace(l.Receipt.ServerID + "\n" + s.when(l.Receipt.At))
 }
 
 // size writes an amount of bytes for people.
