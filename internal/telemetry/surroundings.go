@@ -20,9 +20,10 @@ type Surroundings struct {
 	Certificates []Certificate // those that could be read
 }
 
-// Certificate says until when a configured certificate file holds.
+// Certificate says until when a configured certificate file holds, or the
+// certificate of a configured server.
 type Certificate struct {
-	Variable string // that names the file
+	Variable string // that names the file or the server
 	NotAfter time.Time
 }
 
