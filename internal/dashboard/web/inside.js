@@ -112,7 +112,7 @@
     }
   };
   function settings(all) {
-    return ui.table([[t('variable'), 'name'], [t('value'), 'name'], [t('source'), 'short'], [t('meaning'), 'wide']], all.map(function (s) {
+    return ui.table([[t('variable'), 'short'], [t('value'), 'name'], [t('source'), 'short'], [t('meaning'), 'wide']], all.map(function (s) {
       var value = s.secret ? el('span', { class: 'pill' + (s.set ? ' good' : '') }, t(s.set ? 'is_set' : 'is_not_set')) : s.value === null ? '–' : s.value;
       return [el('code', {}, s.variable), value, el('span', { class: s.source === 'default' ? 'soft' : '' }, t('source.' + s.source)), ui.marked(ui.sentence(ui.said(s.meaning)))];
     }));

@@ -32,7 +32,7 @@
         el('span', { class: 'pill ' + (status.ready ? 'good' : 'bad') }, t(status.ready ? 'ready' : 'not_ready')), ' ',
         status.pace.open ? '' : el('span', { class: 'pill warn' }, t('window_closed', { until: ui.time(status.pace.changes_at) })), ' ',
         ui.session.may_act ? ui.action(t('trigger'), null, trigger, 'primary') : ''),
-      ui.session.may_act ? null : el('p', { class: 'soft' }, ui.session.role === 'viewer' ? t('look_only.viewer') : t('look_only.open')),
+      ui.session.may_act ? null : el('p', { class: 'soft whole' }, ui.session.role === 'viewer' ? t('look_only.viewer') : t('look_only.open')),
       status.reasons.map(function (r) { return el('p', { class: 'why' }, (r.channel ? t('channel.' + r.channel) + ' · ' : '') + ui.sentence(ui.said(r.text))); }));
   }
 
