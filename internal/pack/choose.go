@@ -39,6 +39,12 @@ const (
 	telling = 64 << 10
 	// large is from which size on the slow levels are thought of.
 	large = 1 << 20
+	// keepsUp is how much faster than the link a copy has to be made for it to be
+	// made while it is sent: the machine has other things to do.
+	keepsUp = 1.5
+	// filled is how much larger it becomes than at once, being filled up to what
+	// was foretold.
+	filled = 1.01
 )
 
 // Chooser chooses levels: the one with which a file has arrived soonest, by how
@@ -69,22 +75,17 @@ type Circumstances struct {
 	// Ahead is how many packed bytes go over the link before this file could:
 	// while they do, packing costs no time.
 	Ahead int64
+	// WhileSending says that the copy may be packed anew while it is sent.
+	WhileSending bool
 }
 
 // Level chooses for a source of size bytes; 0 while nothing is known of the link.
 func (c *Chooser) Level(ch upload.Channel, size int64, o Circumstances) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	link := c.links[ch]
-	if o.Limit > 0 && (link == 0 || o.Limit < link) {
-		link = o.Limit
-	}
+	link, of := c.link(ch, o.Limit), c.size(ch)
 	if link == 0 {
 		return 0
-	}
-	of := c.sizes[ch]
-	if of == 0 {
-		of = usual
 	}
 	best, least := 0, math.Inf(1)
 	for level := 1; level <= MostLevel; level++ {
@@ -98,7 +99,52 @@ func (c *Chooser) Level(ch upload.Channel, size int64, o Circumstances) int {
 			best, least = level, took
 		}
 	}
+	if anew := c.whileSending(of, link); o.WhileSending && anew != 0 && size >= large {
+		packing := float64(size) / traits[DefaultLevel].speed * c.machine
+		if max(packing-float64(o.Ahead)/link, 0)+float64(size)*of*traits[anew].size*filled/link < least {
+			return DefaultLevel
+		}
+	}
 	return best
+}
+
+// WhileSending chooses the level at which a packed copy is made smaller while it is
+// sent, no more than limit bytes per second (0: no limit): the highest that keeps
+// up with the link; 0 where none does.
+func (c *Chooser) WhileSending(ch upload.Channel, source, packed int64, limit float64) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	link := c.link(ch, limit)
+	if link == 0 || source < large {
+		return 0
+	}
+	return c.whileSending(float64(packed)/float64(source), link)
+}
+
+func (c *Chooser) whileSending(of, link float64) int {
+	for level := MostLevel; level > lastFast; level-- {
+		if t, ok := traits[level]; ok && t.speed/c.machine*of*t.size >= keepsUp*link {
+			return level
+		}
+	}
+	return 0
+}
+
+// link is the speed of a channel's link, in bytes per second; 0: not known.
+func (c *Chooser) link(ch upload.Channel, limit float64) float64 {
+	link := c.links[ch]
+	if limit > 0 && (link == 0 || limit < link) {
+		return limit
+	}
+	return link
+}
+
+// size is what a packed copy is at DefaultLevel, in terms of its source.
+func (c *Chooser) size(ch upload.Channel) float64 {
+	if of := c.sizes[ch]; of != 0 {
+		return of
+	}
+	return usual
 }
 
 // Packed learns from a packing.

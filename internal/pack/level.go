@@ -36,7 +36,23 @@ type compressors struct {
 	// busy is set while a packing uses package optimal: each would take two cores
 	// and 9 MB, so there is one at a time.
 	busy atomic.Bool
+	// sharing is how many recompressions there are, which go no faster than the
+	// link.
+	sharing atomic.Int32
 }
+
+// mostSharing bounds the recompressions that there are at a time.
+const mostSharing = 2
+
+func (c *compressors) share() bool {
+	if c.sharing.Add(1) <= mostSharing {
+		return true
+	}
+	c.unshare()
+	return false
+}
+
+func (c *compressors) unshare() { c.sharing.Add(-1) }
 
 // besides is the level for what is packed while another packing is at one of the
 // slow ones.
@@ -64,16 +80,25 @@ func (c *compressors) get(level int, w io.Writer) (_ io.WriteCloser, _ int, put 
 
 // optimal needs busy; put gives it back.
 func (c *compressors) optimal(effort int, w io.Writer) (_ *optimal.Writer, put func()) {
-	ow, ok := c.slow.Get().(*optimal.Writer)
-	if !ok {
-		ow = optimal.New()
-	}
+	ow := c.writer()
 	ow.Reset(w, effort)
 	return ow, func() {
-		ow.Stop()
-		if ow.Close() == nil { // one that has failed may have lost something
-			c.slow.Put(ow)
-		}
+		c.keep(ow)
 		c.busy.Store(false)
+	}
+}
+
+func (c *compressors) writer() *optimal.Writer {
+	if ow, ok := c.slow.Get().(*optimal.Writer); ok {
+		return ow
+	}
+	return optimal.New()
+}
+
+// keep ends the use of a writer, and keeps it for the next.
+func (c *compressors) keep(ow *optimal.Writer) {
+	ow.Stop()
+	if ow.Close() == nil { // one that has failed may have lost something
+		c.slow.Put(ow)
 	}
 }

@@ -69,6 +69,7 @@ type Stage struct {
 	mu      sync.Mutex
 	counted bool
 	checked map[upload.ID]string // large packed copies whose digest this process has seen to be right
+	grown   map[upload.ID]bool   // those that outgrew what was foretold: they are sent as they are
 }
 
 // New makes a Stage.
@@ -82,7 +83,7 @@ func New(o Options) *Stage {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Stage{o: o, checked: map[upload.ID]string{}}
+	return &Stage{o: o, checked: map[upload.ID]string{}, grown: map[upload.ID]bool{}}
 }
 
 // Run takes a validated upload on. It is repeatable.

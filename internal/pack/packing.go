@@ -63,11 +63,16 @@ func (s *Stage) Begin(_ context.Context, u upload.Upload) (*Packing, error) {
 	p.out = bufio.NewWriterSize(sink{p}, int(min(max(u.Source.Size, leastOutputBuffer), outputBuffer)))
 	p.archive = zip.NewWriter(p.out)
 	p.compressWith(s.level(u))
-	p.entry, err = p.archive.CreateHeader(&zip.FileHeader{Name: u.Filename, Method: zip.Deflate, Modified: modified(u)})
+	p.entry, err = p.archive.CreateHeader(headerOf(u))
 	if err != nil {
 		return nil, p.fail(err)
 	}
 	return p, nil
+}
+
+// headerOf is the header of the one entry.
+func headerOf(u upload.Upload) *zip.FileHeader {
+	return &zip.FileHeader{Name: u.Filename, Method: zip.Deflate, Modified: modified(u)}
 }
 
 // modified is the source's time, in whole seconds and UTC so that the bytes do

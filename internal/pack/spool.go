@@ -85,11 +85,25 @@ func (s *Stage) remember(u upload.Upload) {
 	}
 }
 
+// asItIs reports whether a packed copy is to be sent as it is.
+func (s *Stage) asItIs(id upload.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.grown[id]
+}
+
+func (s *Stage) sendAsItIs(id upload.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grown[id] = true
+}
+
 // Remove removes the packed copy of u, finished or not. None being there is no
 // fault.
 func (s *Stage) Remove(u upload.Upload) error {
 	s.mu.Lock()
 	delete(s.checked, u.ID)
+	delete(s.grown, u.ID)
 	s.mu.Unlock()
 	for _, name := range []string{partName(u.ID), zipName(u.ID)} {
 		if err := s.discard(name); err != nil {

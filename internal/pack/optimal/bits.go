@@ -85,8 +85,14 @@ type bitWriter struct {
 	buf  []byte
 	acc  uint64
 	have uint
+	gone int64 // bytes that have left buf
 	err  error
 }
+
+// written is how many bytes there are, the one that is begun included.
+func (w *bitWriter) written() int64 { return (w.bits() + 7) / 8 }
+
+func (w *bitWriter) bits() int64 { return 8*(w.gone+int64(len(w.buf))) + int64(w.have) } //nolint:gosec // less than 64
 
 const bitBuffer = 32 << 10
 
@@ -126,6 +132,7 @@ func (w *bitWriter) flush() {
 	if w.err == nil && len(w.buf) > 0 {
 		_, w.err = w.to.Write(w.buf)
 	}
+	w.gone += int64(len(w.buf))
 	w.buf = w.buf[:0]
 }
 

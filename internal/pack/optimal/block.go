@@ -68,10 +68,60 @@ func (b *block) write(p *parser, c *chunk, from, to int, h *histogram) {
 
 // end writes the last block, which is empty.
 func (b *block) end() {
-	b.out.put(1|1<<1, 3)
-	b.out.put(uint32(b.fixed[0].bits[endOf]), b.fixed[0].lens[endOf])
+	b.nothing(lastBlock)
 	b.out.align()
 	b.out.flush()
+}
+
+const lastBlock = 1 // the bit of the last block
+
+// nothing writes an empty block with fixed codes: 10 bits.
+func (b *block) nothing(final uint32) {
+	b.out.put(final|1<<1, 3)
+	b.out.put(uint32(b.fixed[0].bits[endOf]), b.fixed[0].lens[endOf])
+}
+
+// pause writes an empty stored block, which ends at a byte's end: from there on
+// each is pauseSize bytes.
+func (b *block) pause(final uint32) {
+	b.out.put(final, 3)
+	b.out.align()
+	b.out.put(0xffff0000, 32)
+}
+
+const pauseSize = 5
+
+// endAt is end where all that is written has to be size bytes; false: it does not
+// fit, and nothing was written. Up to four empty blocks of 10 bits, stored ones
+// without number, and a last one of either kind come to any size from some 20
+// bytes more on.
+func (b *block) endAt(size int64) bool {
+	for small := range pauseSize {
+		bits := b.out.bits() + 10*int64(small)
+		paused := (bits+3+7)/8 + 4 // where the first stored block ends
+		for _, end := range []struct {
+			least  int64 // what there is without any more stored block
+			finish func()
+		}{
+			{paused + 2, func() { b.nothing(lastBlock); b.out.align() }},
+			{paused + pauseSize, func() { b.pause(lastBlock) }},
+		} {
+			more := size - end.least
+			if more < 0 || more%pauseSize != 0 {
+				continue
+			}
+			for range small {
+				b.nothing(0)
+			}
+			for range 1 + more/pauseSize {
+				b.pause(0)
+			}
+			end.finish()
+			b.out.flush()
+			return true
+		}
+	}
+	return false
 }
 
 func extraBits(h *histogram) (sum uint64) {

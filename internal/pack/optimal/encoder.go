@@ -8,7 +8,6 @@ import (
 
 // encoder parses chunks and writes them.
 type encoder struct {
-	times  int
 	out    bitWriter
 	block  *block
 	parser parser
@@ -24,8 +23,7 @@ func newEncoder() *encoder {
 	return e
 }
 
-func (e *encoder) reset(out io.Writer, times int) {
-	e.times = times
+func (e *encoder) reset(out io.Writer) {
 	e.out = bitWriter{to: out, buf: e.out.buf[:0]}
 	e.costs.begin()
 }
@@ -47,7 +45,7 @@ func (e *encoder) chunk(c *chunk) (err error) {
 		}
 		var h histogram
 		e.parser.walk(c, from, to, &h)
-		for range e.times {
+		for range c.times {
 			e.costs.set(&h)
 			e.parser.stretch(c, from, to, last, &e.costs)
 			h = histogram{}
@@ -62,5 +60,12 @@ func (e *encoder) chunk(c *chunk) (err error) {
 
 func (e *encoder) end() error {
 	e.block.end()
+	return e.out.err
+}
+
+func (e *encoder) endAt(size int64) error {
+	if e.out.err == nil && !e.block.endAt(size) {
+		return ErrTooLong
+	}
 	return e.out.err
 }

@@ -7,9 +7,11 @@ import (
 	"sync/atomic"
 )
 
+// ChunkSize is how much of the input is parsed at once.
+const ChunkSize = 8 * window
+
 const (
-	// chunkSize is how much is parsed at once; a multiple of the window.
-	chunkSize = 8 * window
+	chunkSize = ChunkSize
 	// behind is how much of what follows has to be there to look at a chunk.
 	behind = mostLen + 8
 	// mostMatches bounds what is remembered of a chunk.
@@ -45,7 +47,11 @@ type chunk struct {
 	data    []byte
 	matches []match
 	counts  []uint8 // of the matches at each position
+	times   int     // passes over each block
 }
+
+// ErrTooLong: what was written does not fit into the size that CloseAt was given.
+var ErrTooLong = errors.New("more has been written than was to be")
 
 // errEnded: a writer that has ended was used again; a fault of ours.
 var errEnded = errors.New("this writer has ended")
@@ -64,6 +70,7 @@ type Writer struct {
 	broken     atomic.Bool // failed is set
 	failed     error       // for whoever has seen done
 	encoder    *encoder
+	told       func(in, out int64)
 	ended      bool
 }
 
@@ -86,20 +93,34 @@ func (w *Writer) Reset(out io.Writer, level int) {
 	w.buf, w.held, w.failed, w.ended = w.buf[:0], 0, nil, false
 	w.full, w.done = make(chan *chunk, inFlight), make(chan struct{})
 	w.broken.Store(false)
-	w.encoder.reset(out, w.effort.times)
+	w.told = nil
+	w.encoder.reset(out)
 	go w.run()
 }
+
+// Effort changes the effort, for what has not been looked at yet.
+func (w *Writer) Effort(level int) { w.effort = efforts[min(max(level, Least), Most)] }
+
+// Tell has told called after each ChunkSize of the input, and at the end, with how
+// much of the input has become how many bytes. It is called from the writer's own
+// goroutine, and is to be set before the first Write.
+func (w *Writer) Tell(told func(in, out int64)) { w.told = told }
 
 // run parses and writes chunk after chunk. Once something has failed, they are
 // only given back.
 func (w *Writer) run() {
 	defer close(w.done)
+	in := int64(0)
 	for c := range w.full {
 		if w.failed == nil {
 			w.failed = w.encoder.chunk(c)
 			w.broken.Store(w.failed != nil)
 		}
+		in += int64(len(c.data))
 		w.free <- c
+		if w.failed == nil && w.told != nil {
+			w.told(in, w.encoder.out.written())
+		}
 	}
 }
 
@@ -130,7 +151,7 @@ func (w *Writer) Write(b []byte) (int, error) {
 func (w *Writer) hand(n int) {
 	c := <-w.free
 	end := w.held + n
-	c.data = append(c.data[:0], w.buf[w.held:end]...)
+	c.data, c.times = append(c.data[:0], w.buf[w.held:end]...), w.effort.times
 	w.finder.chunk(w.buf, w.held, end, w.effort, c)
 	w.full <- c
 	if n < chunkSize {
@@ -144,7 +165,16 @@ func (w *Writer) hand(n int) {
 
 // Close writes what is left and waits until all is written. A second time does
 // nothing.
-func (w *Writer) Close() error {
+func (w *Writer) Close() error { return w.close((*encoder).end) }
+
+// CloseAt is Close where all that is written has to be size bytes: empty blocks
+// (5 bytes each, which any inflater passes over) fill it up. [ErrTooLong] says that
+// it is more already, or so nearly that much that it cannot be filled.
+func (w *Writer) CloseAt(size int64) error {
+	return w.close(func(e *encoder) error { return e.endAt(size) })
+}
+
+func (w *Writer) close(end func(*encoder) error) error {
 	if w.ended {
 		return w.failed
 	}
@@ -153,7 +183,7 @@ func (w *Writer) Close() error {
 	}
 	w.Stop()
 	if w.failed == nil {
-		w.failed = w.encoder.end()
+		w.failed = end(w.encoder)
 	}
 	return w.failed
 }

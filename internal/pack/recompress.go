@@ -1,0 +1,121 @@
+package pack
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+// queued is how many pieces of some 32 KiB may wait to be read: more than a sample
+// that could not be compressed at all.
+const queued = mostSample/(32<<10) + 8
+
+var (
+	// ErrNoGain: the copy would not become enough smaller.
+	ErrNoGain = errors.New("the packed copy would not become smaller")
+	// ErrOutgrown: the copy became larger than was foretold; it has to be sent as
+	// it is.
+	ErrOutgrown = errors.New("the packed copy became larger than was foretold")
+)
+
+// Recompression is a packed copy that is made smaller while it is sent: its size is
+// known before the first byte, its digest after the last. It is read once, from its
+// start, by one goroutine; whoever has it closes it.
+//
+// Its bytes are a zip of the same entry. Unless what is read of the spool has the
+// source's digest, the last of them never come.
+type Recompression struct {
+	size   int64
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when nothing is made any more
+	pieces chan []byte   // closed when all is made; then err and digest are set
+	err    error
+	digest string
+
+	rest []byte // of the piece that is being read
+	read int64
+}
+
+// Recompress opens the packed copy of u to be made smaller at a slow level while it
+// is sent. It fails with [ErrNoGain] where that is not worth it, or where as many
+// as may be are being made smaller already, and like Open.
+func (s *Stage) Recompress(ctx context.Context, u upload.Upload, level int) (*Recompression, error) {
+	if level <= lastFast || u.Source.Size < large || u.Source.Size > largest || s.asItIs(u.ID) || !s.writers.share() {
+		return nil, ErrNoGain
+	}
+	body, size, err := s.Open(ctx, u)
+	if err != nil {
+		s.writers.unshare()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	r := &Recompression{cancel: cancel, ended: make(chan struct{}), pieces: make(chan []byte, queued)}
+	m := newRemaking(ctx, r, u, level-lastFast)
+	go func() {
+		defer close(r.ended)
+		defer s.writers.unshare()
+		defer func() { _ = body.Close() }() // read only
+		r.err = m.run(body, size, &s.writers)
+		if errors.Is(r.err, ErrOutgrown) {
+			s.sendAsItIs(u.ID)
+		}
+		close(r.pieces)
+	}()
+	select {
+	case <-m.foretold:
+		return r, nil
+	case <-r.ended:
+	}
+	cancel()
+	return nil, r.err
+}
+
+// Size is how many bytes there will be.
+func (r *Recompression) Size() int64 { return r.size }
+
+// Digest is "sha-256:<hex>" of all bytes, once they have been read; "" before.
+func (r *Recompression) Digest() string {
+	if r.read != r.size {
+		return ""
+	}
+	return r.digest
+}
+
+// Read implements io.Reader. Its error is [ErrOutgrown] where the bytes would have
+// been more than Size.
+func (r *Recompression) Read(b []byte) (int, error) {
+	for len(r.rest) == 0 {
+		piece, more := <-r.pieces
+		if !more && r.err == nil {
+			return 0, io.EOF
+		}
+		if !more {
+			return 0, r.err
+		}
+		r.rest = piece
+	}
+	n := copy(b, r.rest)
+	r.rest = r.rest[n:]
+	r.read += int64(n)
+	return n, nil
+}
+
+// errRead: it was read already; a fault of ours.
+var errRead = errors.New("a copy that is made while it is sent can be read once")
+
+// Seek implements io.Seeker as far as it can be: to the start, before reading.
+func (r *Recompression) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekStart || r.read != 0 {
+		return r.read, errRead
+	}
+	return 0, nil
+}
+
+// Close ends the making, and waits for that. It has no error.
+func (r *Recompression) Close() error {
+	r.cancel()
+	<-r.ended
+	return nil
+}
