@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/pack"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/transmit"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -41,8 +43,30 @@ func (a *App) level(ch upload.Channel, size int64) int {
 		return fixed
 	}
 	return a.chooser.Level(ch, size, pack.Circumstances{
-		Limit: float64(a.cfg.BandwidthLimit.At(time.Now())), Ahead: a.sending.ahead(ch),
+		Limit: float64(a.cfg.BandwidthLimit.At(time.Now())), Ahead: a.sending.ahead(ch), WhileSending: true,
 	})
+}
+
+// recompress opens packed copies to be made smaller while they are sent, where the
+// level is not fixed and the link is slow enough for it.
+func (a *App) recompress(packing *pack.Stage) func(context.Context, upload.Upload) (transmit.Recompressed, error) {
+	return func(ctx context.Context, u upload.Upload) (transmit.Recompressed, error) {
+		if a.cfg.CompressionLevel() != 0 {
+			return nil, nil //nolint:nilnil // as it is
+		}
+		level := a.chooser.WhileSending(u.Channel, u.Source.Size, u.PackedSize, float64(a.cfg.BandwidthLimit.At(time.Now())))
+		if level == 0 {
+			return nil, nil //nolint:nilnil // as it is
+		}
+		r, err := packing.Recompress(ctx, u, level)
+		if errors.Is(err, pack.ErrNoGain) {
+			return nil, nil //nolint:nilnil // as it is
+		}
+		if err != nil {
+			return nil, err
+		}
+		return r, nil
+	}
 }
 
 // link is the speed of a channel's link in bytes per second; 0: not known.

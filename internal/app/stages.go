@@ -55,7 +55,7 @@ func (a *App) newStages() stages {
 		settling[name] = settle.ChannelOptions{Dir: settle.From(l.dir), Mode: settle.Mode(cfg.Settle), Quiet: cfg.QuietPeriod, Hints: l.watcher}
 		sources[name] = validate.DirSource{Dir: l.dir}
 		looks[name] = l.dir
-		sending[name] = transmit.Channel{Protocol: l.client, Gate: l.gate, Coding: codingOf(cfg, name)}
+		sending[name] = transmit.Channel{Protocol: l.client, Gate: l.gate, Coding: codingOf(cfg, name), WhileSending: true}
 		asking[name] = confirm.Channel{Results: l.client, Gate: l.gate}
 		dirs[name] = l.dir
 		policies[name] = retire.Policy{
@@ -78,7 +78,7 @@ func (a *App) newStages() stages {
 		pack: packing,
 		transmit: transmit.New(transmit.Options{
 			Channels: sending, Spool: packing, Tickets: ticketKeeper{a}, Backoff: backoff, FirstPoll: cfg.PollMin, Progress: a.sending.note, Logger: log, Now: a.now,
-			Window: a.opens, Paced: a.newBucket().Reader,
+			Window: a.opens, Paced: a.newBucket().Reader, Recompress: a.recompress(packing),
 		}),
 		confirm: confirm.New(confirm.Options{
 			Channels: asking, Earlier: a.journal, PollMin: cfg.PollMin, PollMax: cfg.PollMax,

@@ -56,7 +56,8 @@ func notDelivered(ctx context.Context, t txn, u upload.Upload) error {
 }
 
 // KeepTicket makes the server's permission durable before the first byte goes
-// out under it, or its progress while bytes go. It is guarded by id, fence and
+// out under it, or its progress while bytes go, together with the size and digest
+// of the packed bytes as u has them. It is guarded by id, fence and
 // state, as Record is.
 func (j *Journal) KeepTicket(ctx context.Context, u upload.Upload, ticket upload.Ticket, now time.Time) error {
 	const op = "keep ticket"
@@ -65,9 +66,9 @@ func (j *Journal) KeepTicket(ctx context.Context, u upload.Upload, ticket upload
 	}
 	return j.fail(op, j.transact(ctx, func(t txn) error {
 		n, err := t.exec(ctx, `UPDATE uploads SET ticket_token = ?, ticket_url = ?, ticket_offset = ?, ticket_issued_at = ?,
-			ticket_fate = ?, ticket_unknowns = ?, ticket_unknown_since = ?, updated_at = ?`+heldBy+` AND state = ?`,
+			ticket_fate = ?, ticket_unknowns = ?, ticket_unknown_since = ?, packed_size = ?, packed_digest = ?, updated_at = ?`+heldBy+` AND state = ?`,
 			ticket.Token, ticket.URL, ticket.Offset, at(ticket.IssuedAt), ticket.Fate, ticket.Unknowns, at(ticket.UnknownSince),
-			at(now), u.ID, u.Fence, u.State)
+			u.PackedSize, u.PackedDigest, at(now), u.ID, u.Fence, u.State)
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ var (
 	ErrNoGain = errors.New("the packed copy would not become smaller")
 	// ErrOutgrown: the copy became larger than was foretold; it has to be sent as
 	// it is.
-	ErrOutgrown = errors.New("the packed copy became larger than was foretold")
+	ErrOutgrown error = upload.PassingFault(upload.UploadBroken, "the packed copy became larger than was foretold; it is sent again as it is", nil)
 )
 
 // Recompression is a packed copy that is made smaller while it is sent: its size is

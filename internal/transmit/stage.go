@@ -41,6 +41,19 @@ type Channel struct {
 	Protocol Protocol
 	Gate     Gate
 	Coding   Coding
+	// WhileSending says that the protocol does not announce a body's digest, so
+	// that a body may be made while it is sent.
+	WhileSending bool
+}
+
+// Recompressed is a packed copy that is made smaller while it is read, from its
+// start and once.
+type Recompressed interface {
+	io.ReadSeekCloser
+	// Size is how many bytes there will be.
+	Size() int64
+	// Digest is "sha-256:<hex>" of all bytes once they have been read, else "".
+	Digest() string
 }
 
 // Options are the stage's surroundings. Progress, Logger and Now may be nil.
@@ -54,6 +67,9 @@ type Options struct {
 	// Paced slows down what is read of a packed copy; nil: nothing does. It must
 	// end its waiting when ctx ends.
 	Paced func(ctx context.Context, body io.ReadSeeker) io.ReadSeeker
+	// Recompress opens the packed copy of u like Spool.Open, to be made smaller on
+	// its way; nil, or an answer of nil: it is sent as it is.
+	Recompress func(ctx context.Context, u upload.Upload) (Recompressed, error)
 	// Backoff gives the pause after a body that was broken off.
 	Backoff upload.Backoff
 	// FirstPoll is how long after the sending the verdict is first asked for.
@@ -116,7 +132,7 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 			return upload.Sent(t, upload.ServerWorking).After(s.o.FirstPoll), nil
 		}
 	}
-	body, size, err := s.o.Spool.Open(ctx, u)
+	body, err := s.open(ctx, u, ch)
 	if err != nil {
 		if f, ok := errors.AsType[*upload.Fault](err); ok && f.Reason == upload.SpoolLost {
 			return upload.Resettled(upload.SpoolLost), nil
@@ -124,12 +140,12 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 		return upload.Outcome{}, fmt.Errorf("open the packed copy: %w", err)
 	}
 	defer func() { _ = body.Close() }() // read only: closing cannot lose anything
-	d := Delivery{Upload: u, Coding: ch.Coding}
+	d := Delivery{Upload: body.as(u), Coding: ch.Coding}
 	t, err := s.admit(ctx, d, ch)
 	if err != nil {
 		return upload.Outcome{}, err
 	}
-	sending, err := ch.Protocol.Send(ctx, d, t, Body{ReadSeeker: s.paced(ctx, body), Size: size}, s.progress(u))
+	sending, err := ch.Protocol.Send(ctx, d, t, Body{ReadSeeker: s.paced(ctx, body), Size: body.size}, s.progress(d.Upload))
 	if err != nil { // not one byte went out: the ticket is spent, and need not be asked about for long
 		t.Fate = upload.Broken
 		sending = Sending{Ticket: t, Cause: upload.AsFault(fmt.Errorf("send: %w", err))}
@@ -139,7 +155,7 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 	} else {
 		ch.Gate.Heard(ctx, nil)
 	}
-	return s.sent(u, sending), nil
+	return body.sent(u, s.sent(u, sending)), nil
 }
 
 // windowLook is how long an upload waits outside the window before it is looked

@@ -30,7 +30,19 @@ type bench struct {
 	sending                                                 transmit.Sending
 	opens                                                   time.Time // of the upload window
 	paced                                                   bool      // the body is read through a pace
+	remade                                                  *remade   // nil: what waits is sent
+	kept                                                    upload.Upload
 }
+
+// remade is a copy of 3 bytes that is made while it is sent.
+type remade struct {
+	*bench
+	digest string
+	err    error
+}
+
+func (r *remade) Size() int64    { return 3 }
+func (r *remade) Digest() string { return r.digest }
 
 func (b *bench) note(s string) { b.did = append(b.did, s) }
 
@@ -48,7 +60,8 @@ func (b *bench) Read([]byte) (int, error)       { return 0, io.EOF }
 func (b *bench) Seek(int64, int) (int64, error) { return 0, nil }
 func (b *bench) Close() error                   { b.note("close"); return nil }
 
-func (b *bench) KeepTicket(_ context.Context, _ upload.Upload, t upload.Ticket, _ time.Time) error {
+func (b *bench) KeepTicket(_ context.Context, u upload.Upload, t upload.Ticket, _ time.Time) error {
+	b.kept = u
 	b.note("keep " + t.Token)
 	return b.keepErr
 }
@@ -81,13 +94,22 @@ func (b *bench) run(t *testing.T, u upload.Upload) (upload.Upload, error) {
 	t.Helper()
 	s := transmit.New(transmit.Options{
 		Channels: map[upload.Channel]transmit.Channel{
-			upload.HQMS: {Protocol: wire{b}, Gate: b, Coding: transmit.Coding{Diagnosis: transmit.National}},
+			upload.HQMS: {Protocol: wire{b}, Gate: b, Coding: transmit.Coding{Diagnosis: transmit.National}, WhileSending: b.remade != nil},
 		},
 		Spool: b, Tickets: b, Backoff: upload.Backoff{Min: time.Second, Max: time.Minute}, FirstPoll: 2 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(&b.log, nil)),
 		Now:    func() time.Time { return start },
 		Window: func(upload.Upload, time.Time) time.Time { return b.opens },
 		Paced:  b.slow(),
+		Recompress: func(context.Context, upload.Upload) (transmit.Recompressed, error) {
+			if b.remade == nil {
+				panic("asked though the protocol has to know the digest")
+			}
+			if b.remade.bench == nil {
+				return nil, b.remade.err
+			}
+			return b.remade, b.remade.err
+		},
 	})
 	o, err := s.Run(t.Context(), u)
 	if err != nil {
@@ -336,5 +358,55 @@ func TestTheBodyIsReadThroughThePace(t *testing.T) {
 	}
 	if !slices.Contains(b.did, "paced") {
 		t.Errorf("did %v", b.did)
+	}
+}
+
+func waits() upload.Upload {
+	u := packed(upload.Ticket{})
+	u.PackedSize, u.PackedDigest = 5, "sha-256:waiting"
+	return u
+}
+
+func TestWhatIsMadeWhileItIsSentIsWhatTheJournalHas(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fate   upload.Fate
+		digest string // when the sending has ended
+		size   int64
+		want   string
+	}{
+		"sent":                        {upload.Answered, "sha-256:made", 3, "sha-256:made"},
+		"sent, the answer was lost":   {upload.Maybe, "sha-256:made", 3, "sha-256:made"},
+		"broken off":                  {upload.Broken, "", 5, "sha-256:waiting"},
+		"whole, and to be sent again": {upload.Broken, "sha-256:made", 5, "sha-256:waiting"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &bench{sending: transmit.Sending{Ticket: upload.Ticket{Fate: c.fate}}}
+			b.remade = &remade{bench: b, digest: c.digest}
+			u, err := b.run(t, waits())
+			if err != nil || u.PackedSize != c.size || u.PackedDigest != c.want {
+				t.Errorf("%d bytes, %s, %v", u.PackedSize, u.PackedDigest, err)
+			}
+			if b.kept.PackedSize != 3 || b.kept.PackedDigest != "" {
+				t.Errorf("with the ticket: %d bytes, %q", b.kept.PackedSize, b.kept.PackedDigest)
+			}
+			if diff := cmp.Diff([]string{"admit", "keep new", "send new 3 national"}, b.did[:3]); diff != "" || b.did[len(b.did)-1] != "close" {
+				t.Error(b.did)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeMadeSmallerIsSentAsItIs(t *testing.T) {
+	t.Parallel()
+	b := &bench{sending: answered(), remade: &remade{}}
+	u, err := b.run(t, waits())
+	if err != nil || u.PackedDigest != "sha-256:waiting" || !slices.Contains(b.did, "send new 5 national") {
+		t.Errorf("%+v, %v, %v", u, err, b.did)
+	}
+	b = &bench{remade: &remade{err: upload.LocalFaultOf(upload.SpoolLost, "", nil)}}
+	if u, err = b.run(t, waits()); err != nil || u.State != upload.StateSettled {
+		t.Errorf("a damaged copy: %+v, %v", u, err)
 	}
 }

@@ -53,6 +53,19 @@ func (o Outcome) After(d time.Duration) Outcome {
 	return o
 }
 
+// As says that the packed bytes were these, and not those that are waiting: they
+// were made anew while they were sent.
+func (o Outcome) As(size int64, digest string) Outcome {
+	change := o.change
+	o.change = func(u *Upload, now time.Time) {
+		u.PackedSize, u.PackedDigest = size, digest
+		if change != nil {
+			change(u, now)
+		}
+	}
+	return o
+}
+
 // Apply gives the upload as it is after the outcome, at now. It fails with
 // ErrIllegalTransition when the outcome does not start from u's state.
 func (o Outcome) Apply(u Upload, now time.Time) (Upload, error) {

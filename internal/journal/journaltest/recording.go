@@ -164,6 +164,22 @@ var recording = map[string]func(*fixture){
 		kept.Unknowns, kept.UnknownSince = 0, time.Time{}
 		f.same("history", history, []upload.Ticket{second, kept})
 	},
+	"what is sent under a ticket is kept with it": func(f *fixture) {
+		u := f.bring("flu_1.csv", digest("a"), upload.StatePacked)
+		made := u
+		made.PackedSize, made.PackedDigest = 100, ""
+		ticket := upload.Ticket{Token: "t1", IssuedAt: f.now, Fate: upload.Untouched}
+		f.must(f.j.KeepTicket(f.ctx, made, ticket, f.now))
+		got, err := f.j.Get(f.ctx, u.ID)
+		f.must(err)
+		f.same("size and digest while it is made", []any{got.PackedSize, got.PackedDigest}, []any{int64(100), ""})
+		ticket.Fate = upload.Broken
+		u = f.record(u, upload.BrokenOff(ticket, 0, upload.UploadBroken, "").As(u.PackedSize, u.PackedDigest), true)
+		f.same("size and digest of what waits", []any{u.PackedSize, u.PackedDigest}, []any{int64(200), "sha-256:packed"})
+		ticket.Fate = upload.Answered
+		u = f.record(u, upload.Sent(ticket, "").As(100, "sha-256:made"), true)
+		f.same("size and digest of what was sent", []any{u.PackedSize, u.PackedDigest}, []any{int64(100), "sha-256:made"})
+	},
 	"of an upload that is not there nothing can be read": func(f *fixture) {
 		id := upload.NewID(f.now)
 		if _, err := f.j.Get(f.ctx, id); !errors.Is(err, journal.ErrNotFound) {

@@ -2,6 +2,7 @@ package hqms
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -88,6 +89,9 @@ func broken(t upload.Ticket, whole bool, cause *upload.Fault) transmit.Sending {
 
 // netCause says why there was no answer.
 func netCause(err error, f *footing, whole bool, readErr error) *upload.Fault {
+	if f, ok := errors.AsType[*upload.Fault](readErr); ok {
+		return f
+	}
 	if readErr != nil {
 		return upload.LocalFaultOf(upload.LocalFault, "read the packed copy", readErr)
 	}
