@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,50 +76,71 @@ func (j *Journal) ClaimSome(ctx context.Context, c Claim, most int) ([]upload.Up
 }
 
 // claimable are the questions for what c may claim, in the order of their rank.
+// No row is in two of them.
 func (j *Journal) claimable(c Claim) []candidates {
 	w := where{}
 	w.add(isOpen())
 	w.add(`channel = ?`, c.Channel)
 	w.add(`next_attempt_at <= ?`, at(c.Now))
 	w.add(`(lease_until IS NULL OR lease_until <= ?)`, at(c.Now))
-	first := w.and(`(attempt = 0 OR next_attempt_at <= ?)`, at(c.Now.Add(-overdue)))
-	ranks := []where{first, w}
+	fresh := w.and(`(attempt = 0 OR next_attempt_at <= ?)`, at(c.Now.Add(-overdue)))
+	retried := w.and(`attempt > 0 AND next_attempt_at > ?`, at(c.Now.Add(-overdue)))
+	ranks := []where{fresh, retried}
 	if len(c.First) > 0 {
-		urgent := first.and(`true`)
+		urgent, others := fresh.and(`true`), fresh.and(`true`)
 		oneOf(&urgent, `kind`, c.First)
-		ranks = []where{urgent, first, w}
+		noneOf(&others, `kind`, c.First)
+		ranks = []where{urgent, others, retried}
+	}
+	if j.store.Dialect.OneWriter {
+		return []candidates{{ranks, c.States, j.store.Dialect}}
 	}
 	all := make([]candidates, len(ranks))
 	for i, rank := range ranks {
-		all[i] = candidates{rank, c.States, j.store.Dialect}
+		all[i] = candidates{[]where{rank}, c.States, j.store.Dialect}
 	}
 	return all
 }
 
 // candidates is one question for rows to be claimed.
 type candidates struct {
-	where
+	ranks   []where
 	states  []upload.State
 	dialect Dialect
 }
 
-// query asks for the first rows, the oldest first: each state by itself, from an
-// index that holds them in that order, where rows are not locked one by one.
+// query asks for the first rows, the oldest of each rank first.
 func (q candidates) query(most int) (string, []any) {
-	const order = ` ORDER BY spotted_at, seq LIMIT ?`
+	const order = ` ORDER BY spotted_at, seq LIMIT `
 	if !q.dialect.OneWriter {
-		w := q.and(`true`)
+		w := q.ranks[0].and(`true`)
 		oneOf(&w, `state`, q.states)
-		return `SELECT seq FROM uploads` + w.sql() + order + q.dialect.SkipLocked, append(w.args, most)
+		return `SELECT seq FROM uploads` + w.sql() + order + `?` + q.dialect.SkipLocked, append(w.args, most)
 	}
+	// Where rows are not locked one by one, all ranks go into one question; each
+	// state by itself, from an index that holds its rows in their order. The limit
+	// is part of the text, one of few: SQLite lays out a statement anew whenever
+	// another limit, or the same again, is bound.
+	limit := strconv.Itoa(fewOf(most))
 	var parts []string
 	var args []any
-	for _, s := range q.states {
-		w := q.and(`state = ?`, s)
-		parts = append(parts, `SELECT * FROM (SELECT seq, spotted_at FROM uploads`+w.sql()+order+`)`)
-		args = append(append(args, w.args...), most)
+	for rank, r := range q.ranks {
+		for _, s := range q.states {
+			w := r.and(`state = ?`, s)
+			parts = append(parts, `SELECT * FROM (SELECT `+strconv.Itoa(rank)+` AS rank, seq, spotted_at FROM uploads`+w.sql()+order+limit+`)`)
+			args = append(args, w.args...)
+		}
 	}
-	return `SELECT seq FROM (` + strings.Join(parts, ` UNION ALL `) + `)` + order, append(args, most)
+	return `SELECT seq FROM (` + strings.Join(parts, ` UNION ALL `) + `) ORDER BY rank, spotted_at, seq LIMIT ` + limit, args
+}
+
+// fewOf is the least power of two that is no less than n.
+func fewOf(n int) int {
+	p := 1
+	for p < n {
+		p *= 2
+	}
+	return p
 }
 
 // seqs gives the first rows.
@@ -130,7 +152,7 @@ func (q candidates) seqs(ctx context.Context, t txn, most int) ([]int64, error) 
 	}
 	defer func() { _ = rows.Close() }()
 	var all []int64
-	for rows.Next() {
+	for len(all) < most && rows.Next() {
 		var seq int64
 		if err := rows.Scan(&seq); err != nil {
 			return nil, err

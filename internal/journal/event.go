@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -37,7 +38,7 @@ func (j *Journal) EventsAfter(ctx context.Context, seq int64, limit int) ([]uplo
 	if err := j.begin(op); err != nil {
 		return nil, err
 	}
-	all, err := collect(ctx, j, eventRefs, `SELECT `+eventColumns+` FROM events WHERE seq > ? ORDER BY seq LIMIT ?`, seq, limit)
+	all, err := collect(ctx, j, eventRefs, `SELECT `+eventColumns+` FROM events WHERE seq > ? ORDER BY seq LIMIT `+strconv.Itoa(limit), seq) // in the text: see candidates.query
 	return all, j.fail(op, err)
 }
 

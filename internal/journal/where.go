@@ -29,12 +29,20 @@ func (w *where) sql() string {
 
 // oneOf adds that the column has one of the values; no values: any will do.
 func oneOf[T ~string](w *where, column string, values []T) {
-	if len(values) == 0 {
-		return
+	if len(values) > 0 {
+		w.add(column+` IN (`+marks(len(values))+`)`, texts(values)...)
 	}
+}
+
+// noneOf adds that the column has none of the values.
+func noneOf[T ~string](w *where, column string, values []T) {
+	w.add(column+` NOT IN (`+marks(len(values))+`)`, texts(values)...)
+}
+
+func texts[T ~string](values []T) []any {
 	args := make([]any, len(values))
 	for i, v := range values {
 		args[i] = string(v)
 	}
-	w.add(column+` IN (`+marks(len(args))+`)`, args...)
+	return args
 }

@@ -25,6 +25,9 @@ type crew struct {
 	handed chan claimed  // capacity lanes: claimed for a lane that is out of work
 	free   atomic.Int32  // lanes out of work, those that wait for what is handed among them
 
+	asking atomic.Bool    // somebody will ask what is due next
+	aside  sync.WaitGroup // of them
+
 	turn     atomic.Uint32 // of claims: some go by age alone
 	claiming sync.Mutex    // held from counting the free lanes to handing out
 
@@ -157,18 +160,38 @@ func (p *Pipeline) claim(ctx context.Context, c *crew) (claimed, bool) {
 		}
 		return claimed{}, false
 	}
-	if len(got) == most {
-		c.signal() // there may be more, for whoever is next out of work
-	} else {
+	switch len(got) {
+	case 0:
 		c.signalIn(p.untilDue(ctx, c, states))
-	}
-	if len(got) == 0 {
 		return claimed{}, false
+	case most:
+		c.signal() // there may be more, for whoever is next out of work
+	default:
+		p.askSoon(ctx, c, states)
 	}
 	for _, u := range got[1:] {
 		c.handed <- claimed{u, now.Add(p.Lease)}
 	}
 	return claimed{got[0], now.Add(p.Lease)}, true
+}
+
+// askAfter is how long after a claim the journal is asked what is due next: the
+// claims of a busy moment share the question, and none of them waits for it.
+const askAfter = 20 * time.Millisecond
+
+// askSoon sets the crew's alarm for what is due next.
+func (p *Pipeline) askSoon(ctx context.Context, c *crew, states []upload.State) {
+	if !c.asking.CompareAndSwap(false, true) {
+		return
+	}
+	c.aside.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(askAfter):
+			c.asking.Store(false)
+			c.signalIn(p.untilDue(ctx, c, states))
+		}
+	})
 }
 
 // untilDue is how long it takes until something is due, as far as is known.
@@ -186,6 +209,7 @@ func (p *Pipeline) untilDue(ctx context.Context, c *crew, states []upload.State)
 
 // dismissCrew gives back what was handed to lanes that have ended.
 func (p *Pipeline) dismissCrew(c *crew) {
+	c.aside.Wait()
 	c.mu.Lock()
 	if c.alarm != nil {
 		c.alarm.Stop()
