@@ -54,11 +54,11 @@ func (a *App) recompress(packing *pack.Stage) func(context.Context, upload.Uploa
 		if a.cfg.CompressionLevel() != 0 {
 			return nil, nil //nolint:nilnil // as it is
 		}
-		level := a.chooser.WhileSending(u.Channel, u.Source.Size, u.PackedSize, float64(a.cfg.BandwidthLimit.At(time.Now())))
+		level, pace := a.chooser.WhileSending(u.Channel, u.Source.Size, u.PackedSize, float64(a.cfg.BandwidthLimit.At(time.Now())))
 		if level == 0 {
 			return nil, nil //nolint:nilnil // as it is
 		}
-		r, err := packing.Recompress(ctx, u, level)
+		r, err := packing.Recompress(ctx, u, level, pace)
 		if errors.Is(err, pack.ErrNoGain) {
 			return nil, nil //nolint:nilnil // as it is
 		}

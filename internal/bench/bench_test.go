@@ -41,6 +41,7 @@ func TestBench(t *testing.T) { //nolint:paralleltest // see above
 		{"rows", b.rows},
 		{"tools", b.tools},
 		{"pass", b.pass},
+		{"link", b.link},
 		{"large", b.large},
 		{"idle", b.idle},
 	} {

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
 )
 
@@ -17,6 +18,7 @@ func (b *bench) large(ctx context.Context, t *testing.T) {
 		t.Run(feed.layout, func(t *testing.T) {
 			server, dir := b.sandbox(ctx, t), home(t)
 			u := b.source(t, dir, feed, size)
+			piped := b.piped(ctx, t, filepath.Join(dir, string(feed.channel), u.Filename))
 			s := b.sidecar(ctx, t, dir, server, "SETTLE=closed", "FLU_BLOCK_ON=never", "HQMS_BLOCK_ON=never")
 			s.ready(ctx, t)
 			before := s.memory(t, "VmRSS")
@@ -30,6 +32,8 @@ func (b *bench) large(ctx context.Context, t *testing.T) {
 			b.note(figure{Part: "large", What: what + ": check and pack", Value: mb / j["validated"].Sub(j["settled"]).Seconds(), Unit: "MB/s"})
 			b.note(figure{Part: "large", What: what + ": sending the packed copy, of the source", Value: mb / j["sent"].Sub(j["packed"]).Seconds(), Unit: "MB/s"})
 			b.note(figure{Part: "large", What: what + ": putting the original away", Value: mb / j["retired"].Sub(j["decided"]).Seconds(), Unit: "MB/s"})
+			all := j["decided"].Sub(j["settled"])
+			b.note(figure{Part: "large", What: what + ": complete → verdict", Value: mb / all.Seconds(), Unit: "MB/s", Ratio: piped.Seconds() / all.Seconds(), Yardstick: "× zstd -3 | curl, which checks and knows nothing"})
 			b.note(figure{Part: "large", What: what + ": CPU for it all", Value: s.cpu(t).Seconds() * 1000 / mb, Unit: "ms/MB"})
 		})
 	}

@@ -64,13 +64,18 @@ type feed struct {
 // hundred the same rows come again, which makes it in a fraction of the time.
 func (b *bench) source(t *testing.T, dir string, f feed, n int) upload.Upload {
 	t.Helper()
-	name := string(f.kind) + "_large.csv"
+	return b.sourceAs(t, dir, f, n, string(f.kind)+"_large.csv")
+}
+
+// sourceAs is source under another name.
+func (b *bench) sourceAs(t *testing.T, dir string, f feed, n int, name string) upload.Upload {
+	t.Helper()
 	path := filepath.Join(dir, string(f.channel), name)
 	file, err := os.Create(path + ".tmp")
 	must(t, err)
 	out := bufio.NewWriterSize(file, 1<<20)
 	must(t, synthetic.File(out, synthetic.Options{
-		Library: b.library, Channel: f.channel, Kind: f.kind, Layout: f.layout, Rows: min(n, 100) * 1e6 / f.row, Charset: "gb18030",
+		Library: b.library, Channel: f.channel, Kind: f.kind, Layout: f.layout, Rows: min(n, 100) * 1e6 / f.row, Charset: "gb18030", Seed: uint64(n), //nolint:gosec // not negative
 	}))
 	must(t, out.Flush())
 	repeat(t, file, int64(n)*1e6)

@@ -39,6 +39,9 @@ const (
 	telling = 64 << 10
 	// large is from which size on the slow levels are thought of.
 	large = 1 << 20
+	// steady is from which size on a packing tells how fast the machine is: of a
+	// smaller one, what there is to do besides takes as long.
+	steady = 8 << 20
 	// keepsUp is how much faster than the link a copy has to be made for it to be
 	// made while it is sent: the machine has other things to do.
 	keepsUp = 1.5
@@ -110,15 +113,16 @@ func (c *Chooser) Level(ch upload.Channel, size int64, o Circumstances) int {
 
 // WhileSending chooses the level at which a packed copy is made smaller while it is
 // sent, no more than limit bytes per second (0: no limit): the highest that keeps
-// up with the link; 0 where none does.
-func (c *Chooser) WhileSending(ch upload.Channel, source, packed int64, limit float64) int {
+// up with the link, 0 where none does. It gives the bytes per second that are to be
+// made, too: should the machine be slower than it was, a lower level has to do.
+func (c *Chooser) WhileSending(ch upload.Channel, source, packed int64, limit float64) (level int, pace float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	link := c.link(ch, limit)
 	if link == 0 || source < large {
-		return 0
+		return 0, 0
 	}
-	return c.whileSending(float64(packed)/float64(source), link)
+	return c.whileSending(float64(packed)/float64(source), link), keepsUp * link
 }
 
 func (c *Chooser) whileSending(of, link float64) int {
@@ -155,7 +159,9 @@ func (c *Chooser) Packed(ch upload.Channel, level int, source, packed int64, too
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.machine = blend(c.machine, min(max(took.Seconds()*t.speed/float64(source), 0.1), 20))
+	if source >= steady {
+		c.machine = blend(c.machine, min(max(took.Seconds()*t.speed/float64(source), 0.1), 20))
+	}
 	c.sizes[ch] = blend(c.sizes[ch], float64(packed)/float64(source)/t.size)
 }
 

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"io"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/pack/optimal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
-// queued is how many pieces of some 32 KiB may wait to be read: more than a sample
-// that could not be compressed at all.
-const queued = mostSample/(32<<10) + 8
+// queued is how many pieces of some 32 KiB may wait to be read: more than there are
+// when all efforts have had their sample, of what cannot be compressed at all.
+const queued = (optimal.Most*mostSample+2*optimal.ChunkSize)/(32<<10) + 8
 
 var (
 	// ErrNoGain: the copy would not become enough smaller.
@@ -39,9 +40,11 @@ type Recompression struct {
 }
 
 // Recompress opens the packed copy of u to be made smaller at a slow level while it
-// is sent. It fails with [ErrNoGain] where that is not worth it, or where as many
-// as may be are being made smaller already, and like Open.
-func (s *Stage) Recompress(ctx context.Context, u upload.Upload, level int) (*Recompression, error) {
+// is sent. It makes pace bytes per second at least, or tries a lower level; 0: no
+// matter how long it takes. It fails with [ErrNoGain] where that is not worth it, or
+// not to be had, or where as many as may be are being made smaller already, and like
+// Open.
+func (s *Stage) Recompress(ctx context.Context, u upload.Upload, level int, pace float64) (*Recompression, error) {
 	if level <= lastFast || u.Source.Size < large || u.Source.Size > largest || s.asItIs(u.ID) || !s.writers.share() {
 		return nil, ErrNoGain
 	}
@@ -52,7 +55,7 @@ func (s *Stage) Recompress(ctx context.Context, u upload.Upload, level int) (*Re
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Recompression{cancel: cancel, ended: make(chan struct{}), pieces: make(chan []byte, queued)}
-	m := newRemaking(ctx, r, u, level-lastFast)
+	m := newRemaking(ctx, r, u, level-lastFast, pace)
 	go func() {
 		defer close(r.ended)
 		defer s.writers.unshare()

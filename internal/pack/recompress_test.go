@@ -54,7 +54,7 @@ func TestAPackedCopyIsMadeSmallerWhileItIsSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, u := waiting(t, t.TempDir(), text)
-			r, err := s.Recompress(t.Context(), u, pack.MostLevel)
+			r, err := s.Recompress(t.Context(), u, pack.MostLevel, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestACopyThatOutgrowsWhatWasForetoldIsSentAsItIs(t *testing.T) {
 	// letters, hardly at all: it could not be foretold.
 	text := table(1<<20) + random(2<<20)
 	s, u := waiting(t, t.TempDir(), text)
-	r, err := s.Recompress(t.Context(), u, pack.MostLevel)
+	r, err := s.Recompress(t.Context(), u, pack.MostLevel, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestACopyThatOutgrowsWhatWasForetoldIsSentAsItIs(t *testing.T) {
 		t.Errorf("%d bytes of %d, %v", n, r.Size(), err)
 	}
 	_ = r.Close()
-	if _, err := s.Recompress(t.Context(), u, pack.MostLevel); !errors.Is(err, pack.ErrNoGain) {
+	if _, err := s.Recompress(t.Context(), u, pack.MostLevel, 0); !errors.Is(err, pack.ErrNoGain) {
 		t.Errorf("it is tried again: %v", err)
 	}
 	if f, _, err := s.Open(t.Context(), u); err != nil {
@@ -135,7 +135,7 @@ func TestWhatIsNotTheSourceIsNeverSentWhole(t *testing.T) {
 	t.Parallel()
 	s, u := waiting(t, t.TempDir(), table(2<<20))
 	u.Digest = "sha-256:other"
-	r, err := s.Recompress(t.Context(), u, pack.MostLevel)
+	r, err := s.Recompress(t.Context(), u, pack.MostLevel, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,32 +149,32 @@ func TestWhatIsNotTheSourceIsNeverSentWhole(t *testing.T) {
 func TestWhereItIsNotWorthItACopyIsSentAsItIs(t *testing.T) {
 	t.Parallel()
 	s, u := waiting(t, t.TempDir(), table(3<<20))
-	first, err := s.Recompress(t.Context(), u, pack.MostLevel)
+	first, err := s.Recompress(t.Context(), u, pack.MostLevel, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := s.Recompress(t.Context(), u, pack.MostLevel)
+	second, err := s.Recompress(t.Context(), u, pack.MostLevel, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Recompress(t.Context(), u, pack.MostLevel); !errors.Is(err, pack.ErrNoGain) {
+	if _, err := s.Recompress(t.Context(), u, pack.MostLevel, 0); !errors.Is(err, pack.ErrNoGain) {
 		t.Errorf("a third one at a time: %v", err)
 	}
 	_, _ = first.Close(), second.Close() // unread, and with that ended
-	if third, err := s.Recompress(t.Context(), u, pack.MostLevel); err != nil {
+	if third, err := s.Recompress(t.Context(), u, pack.MostLevel, 0); err != nil {
 		t.Errorf("after the others have ended: %v", err)
 	} else {
 		_ = third.Close()
 	}
-	if _, err := s.Recompress(t.Context(), u, pack.DefaultLevel); !errors.Is(err, pack.ErrNoGain) {
+	if _, err := s.Recompress(t.Context(), u, pack.DefaultLevel, 0); !errors.Is(err, pack.ErrNoGain) {
 		t.Errorf("at a quick level: %v", err)
 	}
 	s, u = waiting(t, t.TempDir(), random(2<<20))
-	if _, err := s.Recompress(t.Context(), u, pack.MostLevel); !errors.Is(err, pack.ErrNoGain) {
+	if _, err := s.Recompress(t.Context(), u, pack.MostLevel, 0); !errors.Is(err, pack.ErrNoGain) {
 		t.Errorf("of what cannot be made smaller: %v", err)
 	}
 	s, u = waiting(t, t.TempDir(), table(1000))
-	if _, err := s.Recompress(t.Context(), u, pack.MostLevel); !errors.Is(err, pack.ErrNoGain) {
+	if _, err := s.Recompress(t.Context(), u, pack.MostLevel, 0); !errors.Is(err, pack.ErrNoGain) {
 		t.Errorf("of a small one: %v", err)
 	}
 }
@@ -183,7 +183,7 @@ func TestARecompressionEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	s, u := waiting(t, t.TempDir(), table(16<<20))
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := s.Recompress(ctx, u, pack.MostLevel)
+	r, err := s.Recompress(ctx, u, pack.MostLevel, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestADamagedCopyIsNotMadeSmaller(t *testing.T) {
 	if err := os.WriteFile(name, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Recompress(t.Context(), u, pack.MostLevel); upload.AsFault(err).Reason != upload.SpoolLost {
+	if _, err := s.Recompress(t.Context(), u, pack.MostLevel, 0); upload.AsFault(err).Reason != upload.SpoolLost {
 		t.Errorf("got %v", err)
 	}
 }
@@ -230,7 +230,7 @@ func TestWhatIsChosenWhileSending(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ch := pack.NewChooser(map[upload.Channel]float64{upload.Flu: c.link})
-			if got := ch.WhileSending(upload.Flu, c.source, packed, c.limit); got < c.least || got > c.most {
+			if got, _ := ch.WhileSending(upload.Flu, c.source, packed, c.limit); got < c.least || got > c.most {
 				t.Errorf("level %d", got)
 			}
 		})
@@ -245,7 +245,7 @@ func TestWhatIsChosenWhileSending(t *testing.T) {
 	for range 20 { // a machine that is busy
 		ch.Packed(upload.Flu, pack.DefaultLevel, size, packed, 5*time.Second)
 	}
-	if got := ch.WhileSending(upload.Flu, size, packed, 0); got == pack.MostLevel {
+	if got, _ := ch.WhileSending(upload.Flu, size, packed, 0); got == pack.MostLevel {
 		t.Error("a machine that is busy does not keep up at the highest level")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/flate"
 
@@ -43,9 +44,9 @@ type remaking struct {
 	failed   error
 }
 
-func newRemaking(ctx context.Context, r *Recompression, u upload.Upload, effort int) *remaking {
+func newRemaking(ctx context.Context, r *Recompression, u upload.Upload, effort int, pace float64) *remaking {
 	m := &remaking{r: r, ctx: ctx, u: u, foretold: make(chan struct{}), packed: sha256.New(), source: sha256.New()}
-	m.estimate = newEstimate(u.Source.Size, effort)
+	m.estimate = newEstimate(u.Source.Size, effort, pace, time.Now())
 	return m
 }
 
@@ -136,7 +137,7 @@ func (m *remaking) told(in, out int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	foretold := m.estimate.size > 0
-	err := m.estimate.became(in, out)
+	err := m.estimate.became(in, out, time.Now())
 	if m.failed == nil {
 		m.failed = err
 	}
