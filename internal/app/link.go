@@ -60,6 +60,8 @@ func (a *App) recompress(packing *pack.Stage) func(context.Context, upload.Uploa
 		}
 		r, err := packing.Recompress(ctx, u, level, pace)
 		if errors.Is(err, pack.ErrNoGain) {
+			a.log.Debug("packed copy is sent as it is: no smaller one can be made in time", slog.String("upload", string(u.ID)),
+				slog.Int("level", level), slog.Int64("bytes_per_second", int64(pace)))
 			return nil, nil //nolint:nilnil // as it is
 		}
 		if err != nil {

@@ -90,15 +90,20 @@ func (l *line) carry(direction int, to, from *net.TCPConn) {
 	_ = to.CloseWrite()
 }
 
-// carried is how much is carried in one go.
-const carried = 4 << 10
+const (
+	// carried is how much is carried in one go.
+	carried = 4 << 10
+	// caughtUp is what the line makes up for where we were late: a busy machine is
+	// no slower line.
+	caughtUp = 100 * time.Millisecond
+)
 
 // send takes the line for n bytes, and gives the moment at which they are out.
 func (l *line) send(direction, n int) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := time.Now(); l.free[direction].Before(now) {
-		l.free[direction] = now
+	if rested := time.Now().Add(-caughtUp); l.free[direction].Before(rested) {
+		l.free[direction] = rested
 	}
 	l.free[direction] = l.free[direction].Add(time.Duration(float64(n) / l.speed * float64(time.Second)))
 	return l.free[direction]

@@ -45,6 +45,9 @@ const (
 	// keepsUp is how much faster than the link a copy has to be made for it to be
 	// made while it is sent: the machine has other things to do.
 	keepsUp = 1.5
+	// justKeepsUp is that when it is being made: what counts then is whether it
+	// holds the sending up.
+	justKeepsUp = 1.1
 	// filled is how much larger it becomes than at once, being filled up to what
 	// was foretold.
 	filled = 1.01
@@ -122,7 +125,7 @@ func (c *Chooser) WhileSending(ch upload.Channel, source, packed int64, limit fl
 	if link == 0 || source < large {
 		return 0, 0
 	}
-	return c.whileSending(float64(packed)/float64(source), link), keepsUp * link
+	return c.whileSending(float64(packed)/float64(source), link), justKeepsUp * link
 }
 
 func (c *Chooser) whileSending(of, link float64) int {

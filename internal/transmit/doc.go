@@ -13,6 +13,9 @@
 //     sending here: the upload passes on as sent, and confirm asks. Only a body
 //     that was certainly not written whole is sent again, under a new ticket,
 //     after the server has been asked about the old one.
+//   - What the journal says of the packed bytes is what was sent: of a copy that is
+//     made smaller on its way it has the size with the ticket, and the digest when
+//     it has been sent.
 //   - A channel that is closed (paused, or its credentials refused) makes the
 //     upload wait without an attempt being counted.
 //
