@@ -15,8 +15,10 @@ type Directory interface {
 	// fs.ErrNotExist of the file, durable.ErrNotRegular, durable.ErrNoDir when
 	// the directory is not there, or another.
 	Look(name string) (upload.Identity, error)
-	// Each visits every entry, in no order, and ends with the first error.
-	Each(visit func(Entry) error) error
+	// Each visits every entry, in no order, and ends with the first error. Those
+	// that are wanted are going to be looked at, which may be done at once for
+	// several of them, a moment before their visit; nil: none is.
+	Each(wanted func(name string) bool, visit func(Entry) error) error
 	// Plant makes an empty file, which must not exist.
 	Plant(name string) error
 	// Remove removes a file.

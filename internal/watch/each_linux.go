@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -17,8 +19,9 @@ import (
 // Each visits every entry. It reads the directory and looks at the entries through
 // one descriptor and out of one buffer, a fraction of what a look by durable's
 // checked path costs: that is the whole price of a rescan when all is known, and
-// memory does not grow with the directory.
-func (d directory) Each(visit func(Entry) error) error {
+// memory does not grow with the directory. The looks, which are most of it, are
+// shared by some cores.
+func (d directory) Each(wanted func(string) bool, visit func(Entry) error) error {
 	f, err := os.Open(d.Path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
@@ -28,7 +31,14 @@ func (d directory) Each(visit func(Entry) error) error {
 	}
 	defer f.Close() //nolint:errcheck // read only
 	r := reading{at: int(f.Fd()), buf: make([]byte, 64<<10)}
-	look := func(name string) (upload.Identity, error) { return lookAt(r.at, name) }
+	var batch []looked
+	at := 0
+	look := func(name string) (upload.Identity, error) {
+		if e := &batch[at]; e.wanted {
+			return e.id, e.err
+		}
+		return lookAt(r.at, name)
+	}
 	for {
 		more, err := r.fill()
 		switch {
@@ -39,10 +49,56 @@ func (d directory) Each(visit func(Entry) error) error {
 		case !more:
 			return nil
 		}
+		batch = batch[:0]
 		for r.next() {
-			if err := visit(Entry{Name: string(r.name), Type: r.kind, look: look}); err != nil {
+			batch = append(batch, looked{name: string(r.name), kind: r.kind})
+			if e := &batch[len(batch)-1]; wanted != nil {
+				e.wanted = wanted(e.name)
+			}
+		}
+		lookAll(r.at, batch)
+		for at = range batch {
+			if err := visit(Entry{Name: batch[at].name, Type: batch[at].kind, look: look}); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// looked is an entry that has been looked at, if that was wanted.
+type looked struct {
+	name   string
+	kind   fs.FileMode
+	wanted bool
+	id     upload.Identity
+	err    error
+}
+
+const (
+	// lookers is how many cores are used at most, and lookedAt how many looks are
+	// worth the while of one more.
+	lookers  = 8
+	lookedAt = 128
+)
+
+// lookAll looks at each of the entries that are wanted.
+func lookAll(dir int, all []looked) {
+	cores := min(lookers, runtime.GOMAXPROCS(0))
+	share := max((len(all)+cores-1)/cores, lookedAt)
+	var others sync.WaitGroup
+	for len(all) > share {
+		part := all[:share]
+		all = all[share:]
+		others.Go(func() { lookEach(dir, part) })
+	}
+	lookEach(dir, all)
+	others.Wait()
+}
+
+func lookEach(dir int, all []looked) {
+	for i := range all {
+		if all[i].wanted {
+			all[i].id, all[i].err = lookAt(dir, all[i].name)
 		}
 	}
 }

@@ -5,7 +5,7 @@ package watch
 import "github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 
 // Each visits every entry.
-func (d directory) Each(visit func(Entry) error) error {
+func (d directory) Each(_ func(string) bool, visit func(Entry) error) error {
 	for e, err := range d.List(".") {
 		if err != nil {
 			return err

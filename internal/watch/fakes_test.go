@@ -83,7 +83,7 @@ func (d *fakeDir) Look(name string) (upload.Identity, error) {
 	return id, nil
 }
 
-func (d *fakeDir) Each(visit func(Entry) error) error {
+func (d *fakeDir) Each(_ func(string) bool, visit func(Entry) error) error {
 	d.mu.Lock()
 	broken, names, odd := d.broken, slices.Collect(maps.Keys(d.files)), maps.Clone(d.odd)
 	d.mu.Unlock()

@@ -110,7 +110,7 @@ func (o *owner) answer(q *request) {
 // not for all that is not ours; ours decides about the rest.
 func (w *Watcher) survey(q *request, ours func(s Seen, name string, id upload.Identity) (Seen, error)) error {
 	met := map[string]bool{}
-	err := w.opts.Dir.Each(func(e Entry) error {
+	err := w.opts.Dir.Each(nil, func(e Entry) error {
 		if !q.about(e.Name) {
 			return nil
 		}

@@ -18,7 +18,7 @@ func (o *owner) rescan(now time.Time) {
 	o.arm(now)
 	o.scans++
 	s := scan{owner: o, now: now}
-	err := o.opts.Dir.Each(s.visit)
+	err := o.opts.Dir.Each(s.wants, s.visit)
 	if err == nil {
 		o.forgetUnseen()
 	}
@@ -70,6 +70,9 @@ type scan struct {
 	unfit   []Unfit
 	recheck int
 }
+
+// wants: what is known is looked at in any case, and in most scans that is all.
+func (s *scan) wants(name string) bool { return s.known[name] != nil }
 
 // visit looks at one entry; it never stops the scan.
 func (s *scan) visit(e Entry) error {

@@ -80,8 +80,17 @@ func TestEveryEntryOfALargeDirectoryIsVisitedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
+	for name, wanted := range map[string]func(string) bool{
+		"none": nil, "all": func(string) bool { return true }, "some": func(name string) bool { return len(name)%2 == 0 },
+	} {
+		visitsAll(t, dir, name, wanted, want)
+	}
+}
+
+func visitsAll(t *testing.T, dir *durable.Dir, name string, wanted func(string) bool, want map[string]fs.FileMode) {
+	t.Helper()
 	got := map[string]fs.FileMode{}
-	err = From(dir).Each(func(e Entry) error {
+	err := From(dir).Each(wanted, func(e Entry) error {
 		if _, twice := got[e.Name]; twice {
 			t.Errorf("%s is visited twice", e.Name)
 		}
@@ -92,6 +101,6 @@ func TestEveryEntryOfALargeDirectoryIsVisitedOnce(t *testing.T) {
 		return nil
 	})
 	if err != nil || !maps.Equal(got, want) {
-		t.Errorf("%d entries, want %d; %v", len(got), len(want), err)
+		t.Errorf("%s wanted: %d entries, want %d; %v", name, len(got), len(want), err)
 	}
 }
