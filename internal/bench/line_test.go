@@ -49,7 +49,7 @@ func (l *line) connect(ctx context.Context, in *net.TCPConn) {
 	}
 	out := c.(*net.TCPConn) //nolint:forcetypeassert // dialled as TCP
 	defer out.Close()
-	time.Sleep(2 * l.delay) // a connection is there after one way and back
+	passing(2 * l.delay) // a connection is there after one way and back
 	var both sync.WaitGroup
 	both.Go(func() { l.carry(0, out, in) })
 	both.Go(func() { l.carry(1, in, out) })
@@ -73,7 +73,7 @@ func (l *line) carry(direction int, to, from *net.TCPConn) {
 			n, err := from.Read(buf)
 			if n > 0 {
 				sent := l.send(direction, n)
-				time.Sleep(time.Until(sent))
+				passing(time.Until(sent))
 				pieces <- piece{buf[:n], sent.Add(l.delay)}
 			}
 			if err != nil {
@@ -82,12 +82,19 @@ func (l *line) carry(direction int, to, from *net.TCPConn) {
 		}
 	}()
 	for p := range pieces {
-		time.Sleep(time.Until(p.at))
+		passing(time.Until(p.at))
 		if _, err := to.Write(p.bytes); err != nil {
 			_ = from.CloseRead()
 		}
 	}
 	_ = to.CloseWrite()
+}
+
+// passing lets time pass: it is what a line is made of.
+func passing(d time.Duration) {
+	if d > 0 {
+		<-time.After(d)
+	}
 }
 
 const (

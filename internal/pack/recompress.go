@@ -14,9 +14,9 @@ import (
 const queued = (optimal.Most*mostSample+2*optimal.ChunkSize)/(32<<10) + 8
 
 var (
-	// ErrNoGain: the copy would not become enough smaller.
+	// ErrNoGain says that the copy would not become enough smaller.
 	ErrNoGain = errors.New("the packed copy would not become smaller")
-	// ErrOutgrown: the copy became larger than was foretold; it has to be sent as
+	// ErrOutgrown says that the copy became larger than was foretold; it has to be sent as
 	// it is.
 	ErrOutgrown error = upload.PassingFault(upload.UploadBroken, "the packed copy became larger than was foretold; it is sent again as it is", nil)
 )

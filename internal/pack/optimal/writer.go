@@ -50,7 +50,7 @@ type chunk struct {
 	times   int     // passes over each block
 }
 
-// ErrTooLong: what was written does not fit into the size that CloseAt was given.
+// ErrTooLong says that what was written does not fit into the size that CloseAt was given.
 var ErrTooLong = errors.New("more has been written than was to be")
 
 // errEnded: a writer that has ended was used again; a fault of ours.
