@@ -116,6 +116,9 @@ func (p *Pipeline) next(ctx context.Context, c *crew) (claimed, bool) {
 			return x, true
 		case <-c.look:
 		}
+		if ctx.Err() != nil { // both came at once
+			return claimed{}, false
+		}
 		p.alive(c)
 		if x, ok := p.claim(ctx, c); ok {
 			return x, true
