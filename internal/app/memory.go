@@ -45,7 +45,7 @@ const restEvery = 20 * time.Second
 
 // resting calls rest once when nothing has moved for a while: after the start, and
 // after each spell of work. It ends with ctx.
-func resting(ctx context.Context, moved func() int64, rest func(context.Context)) {
+func resting(ctx context.Context, moved func() int64, rest func()) {
 	tick := time.NewTicker(restEvery)
 	defer tick.Stop()
 	last, rested := moved(), false
@@ -57,7 +57,7 @@ func resting(ctx context.Context, moved func() int64, rest func(context.Context)
 		}
 		now := moved()
 		if now == last && !rested {
-			rest(ctx)
+			rest()
 			rested = true
 		} else if now != last {
 			rested = false
@@ -68,10 +68,7 @@ func resting(ctx context.Context, moved func() int64, rest func(context.Context)
 
 // giveBack gives back what is not needed to do nothing: memory that was freed, and
 // the code and constants that the start, or the work, has touched.
-func (a *App) giveBack(ctx context.Context) {
-	if err := a.journal.Rest(ctx); err != nil && ctx.Err() == nil {
-		a.log.Debug("the journal keeps its memory", slog.Any("error", err))
-	}
+func (a *App) giveBack() {
 	debug.FreeOSMemory()
 	if _, err := dropCode(); err != nil {
 		a.log.Debug("pages of the program's file stay in memory", slog.Any("error", err))

@@ -35,7 +35,7 @@ func TestMemoryIsGivenBackOnceAfterEachSpellOfWork(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			resting(ctx, moved.Load, func(context.Context) { rests.Add(1) })
+			resting(ctx, moved.Load, func() { rests.Add(1) })
 		}()
 		for spell := range int64(3) {
 			for range 10 { // work

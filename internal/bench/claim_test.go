@@ -2,9 +2,13 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +41,7 @@ func (b *bench) claim(ctx context.Context, t *testing.T) {
 				j := journeys(ctx, t, events, 1)[0]
 				spotted, settled = append(spotted, j["spotted"].Sub(moment)), append(settled, j["settled"].Sub(moment))
 			}
+			t.Logf("%s: the slowest are %s", way.name, slowest(settled))
 			b.note(figure{Part: "claim", What: way.name + " → spotted, p50", Value: ms(quantile(spotted, 0.5)), Unit: "ms"})
 			b.note(figure{
 				Part: "claim", What: way.name + " → settled, p50", Value: ms(quantile(settled, 0.5)), Unit: "ms",
@@ -45,6 +50,20 @@ func (b *bench) claim(ctx context.Context, t *testing.T) {
 			b.atMost(figure{Part: "claim", What: way.name + " → settled, p99", Value: ms(quantile(settled, 0.99)), Unit: "ms"}, 10)
 		})
 	}
+}
+
+// slowest lists the five slowest, and which of all they were.
+func slowest(all []time.Duration) string {
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(all[b], all[a]) })
+	var s []string
+	for _, i := range order[:min(5, len(order))] {
+		s = append(s, fmt.Sprintf("no. %d: %.1f ms", i+1, ms(all[i])))
+	}
+	return strings.Join(s, ", ")
 }
 
 // small makes a file of a few rows, another for each seed.

@@ -41,9 +41,6 @@ type Dialect struct {
 	// Lightly makes the transactions of the one writer that begin from now on not
 	// wait for the disk (or wait again); nil: they always do.
 	Lightly func(ctx context.Context, write *sql.DB, lightly bool) error
-	// Rest gives back the memory that connections hold for what they did last; nil:
-	// they hold little.
-	Rest func(ctx context.Context, read, write *sql.DB) error
 	// Classify sorts an error of the driver; it must not match texts.
 	Classify func(err error) Trouble
 	// Verify reads the whole database for damage; nil: nothing to be done.

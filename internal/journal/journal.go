@@ -93,16 +93,6 @@ func New(ctx context.Context, s Store, o Options) (*Journal, error) {
 	return j, nil
 }
 
-// Rest gives back memory when there is nothing to do; what comes next is a little
-// slower for it, once.
-func (j *Journal) Rest(ctx context.Context) error {
-	const op = "rest"
-	if err := j.begin(op); err != nil || j.store.Dialect.Rest == nil {
-		return err
-	}
-	return j.fail(op, j.store.Dialect.Rest(ctx, j.store.Read, j.store.Write))
-}
-
 // Close ends all use. Operations under way are waited for by the caller.
 func (j *Journal) Close() error {
 	if j.unfollow != nil {
@@ -123,9 +113,6 @@ func (j *Journal) Close() error {
 
 // DB is the writing pool, for backups and for tests that try to break the law.
 func (j *Journal) DB() *sql.DB { return j.store.Write }
-
-// Reading is how many connections there are to read by.
-func (j *Journal) Reading() int { return j.store.Read.Stats().OpenConnections }
 
 // Verify reads the whole database for damage, beside normal work; it returns
 // ErrDamaged with the first findings. With millions of rows it takes seconds:

@@ -122,7 +122,6 @@ func operations(f *fixture, u upload.Upload) map[string]func() error {
 		"read stored":            func() error { _, err := j.Stored(ctx, upload.InArchive, now, "", 1); return err },
 		"read meta":              func() error { _, err := j.Meta(ctx, "a"); return err },
 		"write meta":             func() error { return j.SetMeta(ctx, "a", "b") },
-		"rest":                   func() error { return j.Rest(ctx) },
 		"verify journal":         func() error { return j.Verify(ctx) },
 		"change alerts":          func() error { return j.ChangeAlerts(ctx, nil) },
 		"read open alerts":       func() error { _, err := j.OpenAlerts(ctx); return err },

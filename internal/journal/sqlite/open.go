@@ -100,7 +100,7 @@ func openPools(path string, held *lock) (journal.Store, error) {
 	read.SetMaxIdleConns(readers)
 	return journal.Store{
 		Write: write, Read: read, Release: held.release,
-		Dialect: journal.Dialect{OneWriter: true, Lightly: lightly, Rest: rest, Classify: classify, Verify: verify},
+		Dialect: journal.Dialect{OneWriter: true, Lightly: lightly, Classify: classify, Verify: verify},
 	}, nil
 }
 
@@ -126,16 +126,6 @@ func lightly(ctx context.Context, write *sql.DB, lightly bool) error {
 		level = "NORMAL"
 	}
 	_, err := write.ExecContext(ctx, `PRAGMA synchronous = `+level)
-	return err
-}
-
-// rest closes the connections that only read, each with its cache, its copy of the
-// schema and its prepared statements, some megabytes together, and has the one that
-// writes keep no pages in its cache. Those that are in use are closed later.
-func rest(ctx context.Context, read, write *sql.DB) error {
-	read.SetMaxIdleConns(-1) // none
-	read.SetMaxIdleConns(readers)
-	_, err := write.ExecContext(ctx, `PRAGMA shrink_memory`)
 	return err
 }
 
