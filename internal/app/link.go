@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strconv"
 	"time"
@@ -47,27 +46,18 @@ func (a *App) level(ch upload.Channel, size int64) int {
 	})
 }
 
-// recompress opens packed copies to be made smaller while they are sent, where the
+// recompress begins to make packed copies smaller while they are sent, where the
 // level is not fixed and the link is slow enough for it.
-func (a *App) recompress(packing *pack.Stage) func(context.Context, upload.Upload) (transmit.Recompressed, error) {
-	return func(ctx context.Context, u upload.Upload) (transmit.Recompressed, error) {
+func (a *App) recompress(packing *pack.Stage) func(context.Context, upload.Upload) transmit.Recompressed {
+	return func(ctx context.Context, u upload.Upload) transmit.Recompressed {
 		if a.cfg.CompressionLevel() != 0 {
-			return nil, nil //nolint:nilnil // as it is
+			return nil
 		}
 		level, pace := a.chooser.WhileSending(u.Channel, u.Source.Size, u.PackedSize, float64(a.cfg.BandwidthLimit.At(time.Now())))
-		if level == 0 {
-			return nil, nil //nolint:nilnil // as it is
+		if r := packing.Recompress(ctx, u, level, pace); r != nil {
+			return r
 		}
-		r, err := packing.Recompress(ctx, u, level, pace)
-		if errors.Is(err, pack.ErrNoGain) {
-			a.log.Debug("packed copy is sent as it is: no smaller one can be made in time", slog.String("upload", string(u.ID)),
-				slog.Int("level", level), slog.Int64("bytes_per_second", int64(pace)))
-			return nil, nil //nolint:nilnil // as it is
-		}
-		if err != nil {
-			return nil, err
-		}
-		return r, nil
+		return nil
 	}
 }
 

@@ -48,9 +48,13 @@ const (
 	// justKeepsUp is that when it is being made: what counts then is whether it
 	// holds the sending up.
 	justKeepsUp = 1.1
+	// mostMeanwhile is the highest level at which a copy is made while it is sent:
+	// the one above it gives hardly less, and is kept for when a copy threatens to
+	// become larger than was foretold.
+	mostMeanwhile = MostLevel - 1
 	// filled is how much larger it becomes than at once, being filled up to what
 	// was foretold.
-	filled = 1.01
+	filled = 1.006
 )
 
 // Chooser chooses levels: the one with which a file has arrived soonest, by how
@@ -129,7 +133,7 @@ func (c *Chooser) WhileSending(ch upload.Channel, source, packed int64, limit fl
 }
 
 func (c *Chooser) whileSending(of, link float64) int {
-	for level := MostLevel; level > lastFast; level-- {
+	for level := mostMeanwhile; level > lastFast; level-- {
 		if t, ok := traits[level]; ok && t.speed/c.machine*of*t.size >= keepsUp*link {
 			return level
 		}

@@ -16,7 +16,7 @@ const (
 	leastGain = 0.03
 	// leastMargin and mostMargin bound what is added to what was foretold; between
 	// them it is half of what the chunks of the sample differ by.
-	leastMargin = 0.006
+	leastMargin = 0.004
 	mostMargin  = 0.02
 	// near is how near to the size foretold it may look as if it would become
 	// before more effort is made.

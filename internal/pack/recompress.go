@@ -28,6 +28,7 @@ var (
 // Its bytes are a zip of the same entry. Unless what is read of the spool has the
 // source's digest, the last of them never come.
 type Recompression struct {
+	sized  <-chan struct{} // closed when size is set
 	size   int64
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when nothing is made any more
@@ -39,40 +40,45 @@ type Recompression struct {
 	read int64
 }
 
-// Recompress opens the packed copy of u to be made smaller at a slow level while it
-// is sent. It makes pace bytes per second at least, or tries a lower level; 0: no
-// matter how long it takes. It fails with [ErrNoGain] where that is not worth it, or
-// not to be had, or where as many as may be are being made smaller already, and like
-// Open.
-func (s *Stage) Recompress(ctx context.Context, u upload.Upload, level int, pace float64) (*Recompression, error) {
+// Recompress begins to make the packed copy of u smaller at a slow level while it is
+// sent, by pace bytes per second at least, or at a lower level; 0: no matter how
+// long it takes. nil: it is too small or too large for that, has outgrown what was
+// foretold before, or as many as may be are being made smaller already.
+func (s *Stage) Recompress(ctx context.Context, u upload.Upload, level int, pace float64) *Recompression {
 	if level <= lastFast || u.Source.Size < large || u.Source.Size > largest || s.asItIs(u.ID) || !s.writers.share() {
-		return nil, ErrNoGain
-	}
-	body, size, err := s.Open(ctx, u)
-	if err != nil {
-		s.writers.unshare()
-		return nil, err
+		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Recompression{cancel: cancel, ended: make(chan struct{}), pieces: make(chan []byte, queued)}
 	m := newRemaking(ctx, r, u, level-lastFast, pace)
+	r.sized = m.foretold
 	go func() {
 		defer close(r.ended)
 		defer s.writers.unshare()
-		defer func() { _ = body.Close() }() // read only
-		r.err = m.run(body, size, &s.writers)
-		if errors.Is(r.err, ErrOutgrown) {
+		if r.err = m.from(s); errors.Is(r.err, ErrOutgrown) {
 			s.sendAsItIs(u.ID)
 		}
 		close(r.pieces)
 	}()
+	return r
+}
+
+// Ready waits until Size is known. It fails with [ErrNoGain] where the copy would not
+// become enough smaller, or not in time, and like Open.
+func (r *Recompression) Ready(ctx context.Context) error {
 	select {
-	case <-m.foretold:
-		return r, nil
-	case <-r.ended:
+	case <-r.sized:
+		return nil
+	default:
 	}
-	cancel()
-	return nil, r.err
+	select {
+	case <-r.sized:
+		return nil
+	case <-r.ended:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Size is how many bytes there will be.

@@ -50,6 +50,16 @@ func newRemaking(ctx context.Context, r *Recompression, u upload.Upload, effort 
 	return m
 }
 
+// from makes it of the copy in the spool.
+func (m *remaking) from(s *Stage) error {
+	body, size, err := s.Open(m.ctx, m.u)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }() // read only
+	return m.run(body, size, &s.writers)
+}
+
 // run reads the packed copy of so many bytes and makes another.
 func (m *remaking) run(body io.ReadSeeker, size int64, writers *compressors) (err error) {
 	defer func() {

@@ -50,6 +50,9 @@ type Channel struct {
 // start and once.
 type Recompressed interface {
 	io.ReadSeekCloser
+	// Ready waits until Size is known. Its error says that there is nothing to be
+	// read: the copy is to be sent as it is.
+	Ready(ctx context.Context) error
 	// Size is how many bytes there will be.
 	Size() int64
 	// Digest is "sha-256:<hex>" of all bytes once they have been read, else "".
@@ -67,9 +70,9 @@ type Options struct {
 	// Paced slows down what is read of a packed copy; nil: nothing does. It must
 	// end its waiting when ctx ends.
 	Paced func(ctx context.Context, body io.ReadSeeker) io.ReadSeeker
-	// Recompress opens the packed copy of u like Spool.Open, to be made smaller on
-	// its way; nil, or an answer of nil: it is sent as it is.
-	Recompress func(ctx context.Context, u upload.Upload) (Recompressed, error)
+	// Recompress begins to make the packed copy of u smaller on its way; nil, or an
+	// answer of nil: it is sent as it is.
+	Recompress func(ctx context.Context, u upload.Upload) Recompressed
 	// Backoff gives the pause after a body that was broken off.
 	Backoff upload.Backoff
 	// FirstPoll is how long after the sending the verdict is first asked for.
@@ -139,13 +142,21 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 		}
 		return upload.Outcome{}, fmt.Errorf("open the packed copy: %w", err)
 	}
-	defer func() { _ = body.Close() }() // read only: closing cannot lose anything
-	d := Delivery{Upload: body.as(u), Coding: ch.Coding}
-	t, err := s.admit(ctx, d, ch)
+	defer body.close()
+	t, err := s.ask(ctx, Delivery{Upload: u, Coding: ch.Coding}, ch)
 	if err != nil {
 		return upload.Outcome{}, err
 	}
-	sending, err := ch.Protocol.Send(ctx, d, t, Body{ReadSeeker: s.paced(ctx, body), Size: body.size}, s.progress(d.Upload))
+	as := s.ready(ctx, u, body)
+	if err := s.keep(ctx, as, t); err != nil {
+		return upload.Outcome{}, err
+	}
+	return body.sent(u, s.sent(u, s.send(ctx, Delivery{Upload: as, Coding: ch.Coding}, t, ch, body))), nil
+}
+
+// send sends under a ticket that is durable.
+func (s *Stage) send(ctx context.Context, d Delivery, t upload.Ticket, ch Channel, body *body) Sending {
+	sending, err := ch.Protocol.Send(ctx, d, t, Body{ReadSeeker: s.paced(ctx, body.reader()), Size: d.Upload.PackedSize}, s.progress(d.Upload))
 	if err != nil { // not one byte went out: the ticket is spent, and need not be asked about for long
 		t.Fate = upload.Broken
 		sending = Sending{Ticket: t, Cause: upload.AsFault(fmt.Errorf("send: %w", err))}
@@ -155,7 +166,7 @@ func (s *Stage) deliver(ctx context.Context, u upload.Upload, ch Channel) (uploa
 	} else {
 		ch.Gate.Heard(ctx, nil)
 	}
-	return body.sent(u, s.sent(u, sending)), nil
+	return sending
 }
 
 // windowLook is how long an upload waits outside the window before it is looked
@@ -182,8 +193,8 @@ func (s *Stage) paced(ctx context.Context, body io.ReadSeeker) io.ReadSeeker {
 	return s.o.Paced(ctx, body)
 }
 
-// admit asks for a ticket and makes it durable.
-func (s *Stage) admit(ctx context.Context, d Delivery, ch Channel) (upload.Ticket, error) {
+// ask asks for a ticket.
+func (s *Stage) ask(ctx context.Context, d Delivery, ch Channel) (upload.Ticket, error) {
 	var t upload.Ticket
 	err := ch.Gate.Admit(ctx, func(ctx context.Context) error {
 		var err error
@@ -193,13 +204,19 @@ func (s *Stage) admit(ctx context.Context, d Delivery, ch Channel) (upload.Ticke
 	if err != nil {
 		return t, fmt.Errorf("ask for a ticket: %w", err)
 	}
-	if err := s.o.Tickets.KeepTicket(ctx, d.Upload, t, s.o.Now()); err != nil {
-		if _, ok := errors.AsType[*upload.Fault](err); ok {
-			return t, fmt.Errorf("keep the ticket: %w", err)
-		}
-		return t, upload.LocalFaultOf(upload.JournalUnavailable, "keep the ticket", err)
-	}
 	return t, nil
+}
+
+// keep makes the ticket durable, with what is going to be sent under it.
+func (s *Stage) keep(ctx context.Context, u upload.Upload, t upload.Ticket) error {
+	err := s.o.Tickets.KeepTicket(ctx, u, t, s.o.Now())
+	if _, ok := errors.AsType[*upload.Fault](err); ok {
+		return fmt.Errorf("keep the ticket: %w", err)
+	}
+	if err != nil {
+		return upload.LocalFaultOf(upload.JournalUnavailable, "keep the ticket", err)
+	}
+	return nil
 }
 
 func (s *Stage) sent(u upload.Upload, x Sending) upload.Outcome {

@@ -41,6 +41,8 @@ type remade struct {
 	err    error
 }
 
+func (r *remade) Ready(context.Context) error { r.note("ready"); return r.err }
+
 func (r *remade) Size() int64    { return 3 }
 func (r *remade) Digest() string { return r.digest }
 
@@ -101,14 +103,14 @@ func (b *bench) run(t *testing.T, u upload.Upload) (upload.Upload, error) {
 		Now:    func() time.Time { return start },
 		Window: func(upload.Upload, time.Time) time.Time { return b.opens },
 		Paced:  b.slow(),
-		Recompress: func(context.Context, upload.Upload) (transmit.Recompressed, error) {
+		Recompress: func(context.Context, upload.Upload) transmit.Recompressed {
 			if b.remade == nil {
 				panic("asked though the protocol has to know the digest")
 			}
 			if b.remade.bench == nil {
-				return nil, b.remade.err
+				return nil
 			}
-			return b.remade, b.remade.err
+			return b.remade
 		},
 	})
 	o, err := s.Run(t.Context(), u)
@@ -391,7 +393,7 @@ func TestWhatIsMadeWhileItIsSentIsWhatTheJournalHas(t *testing.T) {
 			if b.kept.PackedSize != 3 || b.kept.PackedDigest != "" {
 				t.Errorf("with the ticket: %d bytes, %q", b.kept.PackedSize, b.kept.PackedDigest)
 			}
-			if diff := cmp.Diff([]string{"admit", "keep new", "send new 3 national"}, b.did[:3]); diff != "" || b.did[len(b.did)-1] != "close" {
+			if diff := cmp.Diff([]string{"open", "admit", "ready", "keep new", "send new 3 national"}, b.did[:5]); diff != "" || b.did[len(b.did)-1] != "close" {
 				t.Error(b.did)
 			}
 		})
@@ -405,8 +407,11 @@ func TestWhatCannotBeMadeSmallerIsSentAsItIs(t *testing.T) {
 	if err != nil || u.PackedDigest != "sha-256:waiting" || !slices.Contains(b.did, "send new 5 national") {
 		t.Errorf("%+v, %v, %v", u, err, b.did)
 	}
-	b = &bench{remade: &remade{err: upload.LocalFaultOf(upload.SpoolLost, "", nil)}}
-	if u, err = b.run(t, waits()); err != nil || u.State != upload.StateSettled {
-		t.Errorf("a damaged copy: %+v, %v", u, err)
+	b = &bench{sending: answered()}
+	b.remade = &remade{bench: b, err: errors.New("no gain")}
+	u, err = b.run(t, waits())
+	want := []string{"open", "admit", "ready", "close", "keep new", "send new 5 national", "heard <nil>", "close"}
+	if diff := cmp.Diff(want, b.did); err != nil || u.PackedDigest != "sha-256:waiting" || diff != "" {
+		t.Errorf("%+v, %v, %s", u, err, diff)
 	}
 }
