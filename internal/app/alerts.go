@@ -116,6 +116,10 @@ func (a *App) runAlerts(ctx context.Context, wg *sync.WaitGroup) {
 	}
 }
 
+// gather is how long events gather before they are looked at: in a busy moment
+// there are hundreds a second, and a message to people has that long.
+const gather = 200 * time.Millisecond
+
 // followAlerts makes alerts of what happens to files.
 func (a *App) followAlerts(ctx context.Context) {
 	changed := a.journal.Subscribe(ctx)
@@ -133,6 +137,10 @@ func (a *App) followAlerts(ctx context.Context) {
 		case <-ctx.Done():
 		case <-tick.C:
 		case <-changed:
+			select {
+			case <-ctx.Done():
+			case <-time.After(gather):
+			}
 		}
 	}
 }

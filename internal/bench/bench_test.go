@@ -57,7 +57,8 @@ func TestBench(t *testing.T) { //nolint:paralleltest // see above
 // bench is one run.
 type bench struct {
 	bin     string
-	server  int // process of the latest sandbox
+	server  int    // process of the latest sandbox
+	base    string // its URL
 	library *standard.Library
 	load    string // of the machine at the beginning
 	figures []figure

@@ -118,7 +118,8 @@ func (b *bench) sandbox(ctx context.Context, t *testing.T, args ...string) strin
 	go func() { _ = cmd.Wait(); close(ended) }()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
 	answers(ctx, t, "http://"+addr+"/healthz", ended)
-	return "http://" + addr
+	b.base = "http://" + addr
+	return b.base
 }
 
 func freeAddr(ctx context.Context, t *testing.T) string {

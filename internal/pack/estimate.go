@@ -15,9 +15,9 @@ const (
 	// leastGain is the part by which a copy has to become smaller at least.
 	leastGain = 0.03
 	// leastMargin and mostMargin bound what is added to what was foretold; between
-	// them it is half of what the chunks of the sample differ by.
+	// them it is what the chunks of the sample differ by.
 	leastMargin = 0.004
-	mostMargin  = 0.02
+	mostMargin  = 0.03
 	// near is how near to the size foretold it may look as if it would become
 	// before more effort is made.
 	near = 0.998
@@ -82,15 +82,15 @@ func (e *estimate) sampled(here mark) error {
 		return nil
 	}
 	made := float64(here.out - e.since.out)
-	ratio := made / float64(here.before-e.since.before)
-	margin := min(max((e.most-e.least)/ratio/2, leastMargin), mostMargin)
-	if ratio*(1+margin) > 1-leastGain {
+	// The least, since what comes first is made with little knowledge.
+	ratio := e.least * (1 + min(max((e.most-e.least)/e.least, leastMargin), mostMargin))
+	if ratio > 1-leastGain {
 		return ErrNoGain
 	}
 	if e.pace > 0 && made/here.at.Sub(e.since.at).Seconds() < e.pace {
 		return e.hurry(here)
 	}
-	e.size = here.out + int64(ratio*(1+margin)*float64(e.total-here.before)) + 64
+	e.size = here.out + int64(ratio*float64(e.total-here.before)) + 64
 	return nil
 }
 

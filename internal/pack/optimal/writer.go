@@ -16,6 +16,10 @@ const (
 	behind = mostLen + 8
 	// mostMatches bounds what is remembered of a chunk.
 	mostMatches = 640 << 10
+	// cold is how many chunks are gone over as often as at the highest effort: what
+	// symbols cost is not known yet, and each block begins with what the last one's
+	// did.
+	cold = 2
 	// inFlight is how many chunks there are: one whose matches are being found,
 	// one that is parsed.
 	inFlight = 2
@@ -71,6 +75,7 @@ type Writer struct {
 	failed     error       // for whoever has seen done
 	encoder    *encoder
 	told       func(in, out int64)
+	chunks     int // handed over
 	ended      bool
 }
 
@@ -91,6 +96,7 @@ func (w *Writer) Reset(out io.Writer, level int) {
 	w.effort = efforts[min(max(level, Least), Most)]
 	w.finder.reset()
 	w.buf, w.held, w.failed, w.ended = w.buf[:0], 0, nil, false
+	w.chunks = 0
 	w.full, w.done = make(chan *chunk, inFlight), make(chan struct{})
 	w.broken.Store(false)
 	w.told = nil
@@ -152,6 +158,9 @@ func (w *Writer) hand(n int) {
 	c := <-w.free
 	end := w.held + n
 	c.data, c.times = append(c.data[:0], w.buf[w.held:end]...), w.effort.times
+	if w.chunks++; w.chunks <= cold {
+		c.times = efforts[Most].times
+	}
 	w.finder.chunk(w.buf, w.held, end, w.effort, c)
 	w.full <- c
 	if n < chunkSize {
