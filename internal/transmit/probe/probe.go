@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -40,6 +41,9 @@ const (
 // checks of dates begin to suffer beyond.
 const maxSkew = 2 * time.Minute
 
+// fewAddresses is how many of a name's addresses are told.
+const fewAddresses = 4
+
 // patience is how long name and port are waited for.
 const patience = 10 * time.Second
 
@@ -49,6 +53,7 @@ type Check struct {
 	Step   Step
 	Result Result
 	Reason upload.Reason // empty when passed or skipped
+	// Detail of a step that passed is in no language: names, addresses, times.
 	Detail string
 	Took   time.Duration
 }
@@ -154,7 +159,7 @@ func OK(checks []Check) bool {
 
 func lookUp(ctx context.Context, via, host string) (Result, string, error) {
 	if net.ParseIP(host) != nil {
-		return Passed, via + host + " is an address", nil
+		return Passed, via + host, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -162,7 +167,7 @@ func lookUp(ctx context.Context, via, host string) (Result, string, error) {
 	if err != nil {
 		return Failed, "", upload.PassingFault(upload.ServerUnreachable, via+"name lookup of "+host+" failed", nil)
 	}
-	return Passed, fmt.Sprintf("%s%s has %d addresses", via, host, len(addrs)), nil
+	return Passed, via + host + " → " + strings.Join(addrs[:min(len(addrs), fewAddresses)], ", "), nil
 }
 
 func connect(ctx context.Context, t Target, via string, u *url.URL) (Result, string, error) {
@@ -197,10 +202,10 @@ func port(u *url.URL) string {
 func clocks(skew time.Duration, known bool) (Result, string, error) {
 	switch {
 	case !known:
-		return Passed, "the server does not tell its time", nil
+		return Passed, "", nil // the server does not tell
 	case skew.Abs() > maxSkew:
-		return Warned, fmt.Sprintf("the server's clock differs from ours by %s", skew.Round(time.Second)), nil
+		return Warned, fmt.Sprintf("%+d s", int64(skew.Round(time.Second).Seconds())), nil
 	default:
-		return Passed, skew.Round(time.Second).String(), nil
+		return Passed, fmt.Sprintf("%+d s", int64(skew.Round(time.Second).Seconds())), nil
 	}
 }

@@ -85,10 +85,10 @@ func TestProxyIsTestedWhereThereIsOne(t *testing.T) {
 	x.Proxy = &url.URL{Scheme: "http", User: url.UserPassword("u", "s3cr3t"), Host: "192.0.2.9:3128"}
 	checks := probe.Run(t.Context(), x, nil)
 	want := []probe.Check{
-		{Step: probe.DNS, Result: probe.Passed, Detail: "proxy 192.0.2.9 is an address"},
+		{Step: probe.DNS, Result: probe.Passed, Detail: "proxy 192.0.2.9"},
 		{Step: probe.TCP, Result: probe.Passed, Detail: "proxy 192.0.2.9:3128"},
 		{Step: probe.TLS, Result: probe.Passed},
-		{Step: probe.Clock, Result: probe.Passed, Detail: "1s"},
+		{Step: probe.Clock, Result: probe.Passed, Detail: "+1 s"},
 		{Step: probe.Credentials, Result: probe.Passed},
 	}
 	if diff := cmp.Diff(want, checks, cmpopts.IgnoreFields(probe.Check{}, "Took")); diff != "" {
