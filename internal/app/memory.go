@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -69,6 +70,7 @@ func resting(ctx context.Context, moved func() int64, rest func()) {
 // giveBack gives back what is not needed to do nothing: memory that was freed, and
 // the code and constants that the start, or the work, has touched.
 func (a *App) giveBack() {
+	runtime.GC() // what a sync.Pool holds survives one collection
 	debug.FreeOSMemory()
 	if _, err := dropCode(); err != nil {
 		a.log.Debug("pages of the program's file stay in memory", slog.Any("error", err))

@@ -60,10 +60,13 @@ func TestClientsThatNeverReadAreCutOffAndHoldUpNobody(t *testing.T) {
 	}
 	heard := make(chan string, 1)
 	go func() {
-		last := ""
-		sse(ctx, r.base+"/events", viewerToken, func(data []byte) bool {
+		last, ends := "", 0
+		sse(ctx, r.base+"/events?after=0", viewerToken, func(data []byte) bool { // from the beginning: what happens before it is open counts, too
 			last = string(data)
-			return !strings.Contains(last, `"to":"retired"`)
+			if strings.Contains(last, `"to":"retired"`) {
+				ends++
+			}
+			return ends <= files
 		})
 		heard <- last
 	}()
