@@ -27,7 +27,7 @@ func TestBench(t *testing.T) { //nolint:paralleltest // see above
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 6*patience)
 	defer cancel()
-	b := &bench{bin: binaries(ctx, t), library: library(t), load: load()}
+	b := &bench{bin: binaries(ctx, t), standards: library(t), load: load()}
 	chosen := strings.FieldsFunc(os.Getenv("HQMS_BENCH_PARTS"), func(r rune) bool { return r == ',' || r == ' ' })
 	for _, part := range []struct {
 		name string
@@ -56,12 +56,12 @@ func TestBench(t *testing.T) { //nolint:paralleltest // see above
 
 // bench is one run.
 type bench struct {
-	bin     string
-	server  int    // process of the latest sandbox
-	base    string // its URL
-	library *standard.Library
-	load    string // of the machine at the beginning
-	figures []figure
+	bin       string
+	server    int    // process of the latest sandbox
+	base      string // its URL
+	standards *standard.Library
+	load      string // of the machine at the beginning
+	figures   []figure
 }
 
 func library(t *testing.T) *standard.Library {

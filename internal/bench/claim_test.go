@@ -70,7 +70,7 @@ func slowest(all []time.Duration) string {
 func (b *bench) small(t *testing.T, seed uint64) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	must(t, synthetic.File(&out, synthetic.Options{Library: b.library, Channel: "flu", Kind: "flu", Rows: 20, Seed: seed + 1, Charset: "gb18030"}))
+	must(t, synthetic.File(&out, synthetic.Options{Library: b.standards, Channel: "flu", Kind: "flu", Rows: 20, Seed: seed + 1, Charset: "gb18030"}))
 	return out.Bytes()
 }
 

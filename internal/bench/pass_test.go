@@ -75,7 +75,7 @@ func (b *bench) sourceAs(t *testing.T, dir string, f feed, n int, name string) u
 	must(t, err)
 	out := bufio.NewWriterSize(file, 1<<20)
 	must(t, synthetic.File(out, synthetic.Options{
-		Library: b.library, Channel: f.channel, Kind: f.kind, Layout: f.layout, Rows: min(n, 100) * 1e6 / f.row, Charset: "gb18030", Seed: uint64(n),
+		Library: b.standards, Channel: f.channel, Kind: f.kind, Layout: f.layout, Rows: min(n, 100) * 1e6 / f.row, Charset: "gb18030", Seed: uint64(n),
 	}))
 	must(t, out.Flush())
 	repeat(t, file, int64(n)*1e6)
@@ -164,7 +164,7 @@ func (w workshop) validateAndPack(ctx context.Context, b *bench) {
 	must(w.t, err)
 	defer d.Close()
 	o, err := validate.New(validate.StageOptions{
-		Library: b.library, Sources: map[upload.Channel]validate.Source{w.u.Channel: validate.DirSource{Dir: d}}, Packer: packer{s},
+		Library: b.standards, Sources: map[upload.Channel]validate.Source{w.u.Channel: validate.DirSource{Dir: d}}, Packer: packer{s},
 	}).Run(ctx, w.u)
 	must(w.t, err)
 	if o.Name() != "validated" {

@@ -28,7 +28,7 @@ func (r *rig) packedAs(id string) packedRow {
 
 const madeSmaller = `"msg":"packed copy is made smaller while it is sent"`
 
-// slowRig is a sidecar with a slow link, for a file of 4 MB takes some seconds.
+// slowRig is a sidecar with a slow link: a file of 2 MB takes some seconds.
 func slowRig(t *testing.T, srv *server, limit string) *rig {
 	t.Helper()
 	return newRig(t, srv, "BANDWIDTH_LIMIT="+limit, "HQMS_WATCH_DIR=", "HQMS_ACCOUNT=", "HQMS_PASSWORD=", "HQMS_SERVER_URL=")
