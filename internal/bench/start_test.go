@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/journaltest"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -73,21 +74,7 @@ func fill(ctx context.Context, t *testing.T, state string, n int) {
 // pattern brings one upload through the whole of its life.
 func pattern(ctx context.Context, t *testing.T, j *journal.Journal) upload.Upload {
 	t.Helper()
-	now := time.Now().Add(-time.Hour)
-	seen := upload.Identity{Inode: 1, Size: 4096, ModTime: now.UnixNano(), ChangeTime: now.UnixNano()}
-	_, _, err := j.Spot(ctx, upload.Sighting{Channel: upload.Flu, Kind: "flu", Filename: "flu_0.csv", Seen: seen, At: now})
+	u, err := journaltest.Finished(ctx, j, time.Now().Add(-time.Hour))
 	must(t, err)
-	u, _, err := j.Claim(ctx, journal.Claim{Channel: upload.Flu, States: upload.OpenStates(), Owner: "bench", Lease: time.Minute, Now: now})
-	must(t, err)
-	digest := fmt.Sprintf("sha-256:%064d", 0)
-	x := upload.Examination{Digest: digest, Size: seen.Size, Rows: 20, Charset: "gb18030", Standard: "flu-2.6", PackedSize: 512, PackedDigest: digest}
-	ticket := upload.Ticket{Token: "a-token-of-thirty-two-characters", IssuedAt: now, Fate: upload.Answered}
-	for _, o := range []upload.Outcome{
-		upload.Settled(seen), upload.Validated(x), upload.Packed(), upload.Sent(ticket, ""),
-		upload.Decided(upload.Accepted, "", &upload.Receipt{}), upload.Retired(upload.InArchive, "archive/flu/flu_0.csv", ""),
-	} {
-		u, err = j.Record(ctx, u, o, now, true)
-		must(t, err)
-	}
 	return u
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/journaltest"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
-	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
 const (
@@ -103,21 +103,8 @@ func fillJournal(t *testing.T, state string, rows int) {
 	must(err)
 	defer func() { must(j.Close()) }()
 	now := time.Now().Add(-28 * 24 * time.Hour)
-	seen := upload.Identity{Inode: 1, Size: 4096, ModTime: now.UnixNano(), ChangeTime: now.UnixNano()}
-	_, _, err = j.Spot(ctx, upload.Sighting{Channel: upload.Flu, Kind: "flu", Filename: "flu_0.csv", Seen: seen, At: now})
+	u, err := journaltest.Finished(ctx, j, now)
 	must(err)
-	u, _, err := j.Claim(ctx, journal.Claim{Channel: upload.Flu, States: upload.OpenStates(), Owner: "test", Lease: time.Minute, Now: now})
-	must(err)
-	digest := fmt.Sprintf("sha-256:%064d", 0)
-	x := upload.Examination{Digest: digest, Size: seen.Size, Rows: 20, Charset: "gb18030", Standard: "flu-2.6", PackedSize: 512, PackedDigest: digest}
-	ticket := upload.Ticket{Token: "a-token-of-thirty-two-characters", IssuedAt: now, Fate: upload.Answered}
-	for _, o := range []upload.Outcome{
-		upload.Settled(seen), upload.Validated(x), upload.Packed(), upload.Sent(ticket, ""),
-		upload.Decided(upload.Accepted, "", &upload.Receipt{}), upload.Retired(upload.InArchive, "archive/flu/flu_0.csv", ""),
-	} {
-		u, err = j.Record(ctx, u, o, now, true)
-		must(err)
-	}
 	var columns string // those that all may have the same
 	must(j.DB().QueryRowContext(ctx, `SELECT group_concat(name, ', ') FROM pragma_table_info('uploads')
 		WHERE name NOT IN ('seq', 'id', 'filename', 'digest', 'content_key', 'spotted_at')`).Scan(&columns))
