@@ -63,8 +63,9 @@ type Dir struct {
 
 	mu   sync.Mutex
 	root *os.Root
-	top  *os.File    // the directory itself, as long as root
-	seen os.FileInfo // of root, for lazy directories
+	top  *os.File        // the directory itself, as long as root
+	seen os.FileInfo     // of root, for lazy directories
+	made map[string]bool // directories below that are there for good; see remember
 
 	syncs syncs
 }
@@ -145,7 +146,7 @@ func (d *Dir) opened(op Op, name string) (*os.Root, *os.File, error) {
 	}
 	// The old ones are not closed here: another goroutine may be using them. They
 	// are closed when the last of them lets go of them.
-	d.root, d.top, d.seen = nil, nil, nil
+	d.root, d.top, d.seen, d.made = nil, nil, nil, nil
 	if err != nil {
 		return nil, nil, d.missing(err)
 	}
@@ -274,6 +275,32 @@ func (d *Dir) mkdirs(name string) (touched []string, err error) {
 		return nil, err
 	}
 	return append(touched, above), nil
+}
+
+// mostRemembered bounds the directories that are remembered: there is one a day.
+const mostRemembered = 32
+
+// remember notes that the directory name, and all above it, will be there after a
+// power cut, so that whoever puts the next file into it need not see to that.
+func (d *Dir) remember(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.made == nil || len(d.made) >= mostRemembered {
+		d.made = map[string]bool{}
+	}
+	d.made[name] = true
+}
+
+func (d *Dir) lasts(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.made[name]
+}
+
+func (d *Dir) forget(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.made, name)
 }
 
 func (d *Dir) mkdir(name string) error {

@@ -20,16 +20,22 @@ const DigestPrefix = "sha-256:"
 // Rename gives the file from the name to, replacing what has it, and syncs the
 // directories.
 func (d *Dir) Rename(from, to string) error {
-	err := rename(d, from, d, to, OpRename, func(a *os.File, name string, b *os.File, target string) error {
+	if err := d.RenameSoon(from, to); err != nil {
+		return err
+	}
+	return syncBoth(d, from, d, to)
+}
+
+// RenameSoon is Rename that leaves the syncing to what follows, or to nobody: for
+// files that can be made again. After a power cut the file has either name, or is
+// not whole, or not there.
+func (d *Dir) RenameSoon(from, to string) error {
+	return rename(d, from, d, to, OpRename, func(a *os.File, name string, b *os.File, target string) error {
 		if err := d.before(OpRename, from); err != nil {
 			return err
 		}
 		return renameAt(a, name, b, target)
 	})
-	if err != nil {
-		return err
-	}
-	return syncBoth(d, from, d, to)
 }
 
 // RenameNoReplace is Rename that fails with fs.ErrExist when to is taken. Where
@@ -55,7 +61,18 @@ func Move(src *Dir, from string, dst *Dir, to string) error {
 // synced at its end, the uppermost first and the file's old directory last, so
 // that a file system that keeps a journal has one commit to make.
 func MoveInto(src *Dir, from string, dst *Dir, to string) error {
-	touched, err := dst.mkdirs(path.Dir(to))
+	into := path.Dir(to)
+	if dst.lasts(into) {
+		err := moveSoon(src, from, dst, to)
+		if err == nil {
+			return syncBoth(src, from, dst, to)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		dst.forget(into) // somebody has cleared it away, or the source is gone: the long way tells
+	}
+	touched, err := dst.mkdirs(into)
 	if err != nil {
 		return err
 	}
@@ -67,6 +84,7 @@ func MoveInto(src *Dir, from string, dst *Dir, to string) error {
 			return err
 		}
 	}
+	dst.remember(into)
 	return syncBoth(src, from, dst, to)
 }
 

@@ -13,9 +13,10 @@ var errAbandoned = errors.New("the shared transaction was abandoned")
 
 // commits gathers changes into shared transactions: a commit costs a write-through
 // of the disk, however much is in it. Changes that come while another one is
-// being committed go together into the next. Each runs at most once, in the
-// goroutine of any of those waiting, and once begun to its end, whatever becomes
-// of its caller's context; it is acknowledged after the commit that holds it.
+// being committed go together into the next. Each runs in the goroutine of any of
+// those waiting, and once begun to its end, whatever becomes of its caller's
+// context; it runs once more where one beside it has failed. It is acknowledged
+// after the commit that holds it.
 type commits struct {
 	store Store
 	lead  chan struct{} // held by whoever is committing
@@ -114,23 +115,39 @@ func (c *commits) lightly(ctx context.Context, together []*change) error {
 }
 
 // transaction gives the error of all those changes that have none of their own.
+// Hardly ever does one fail: so they run as one at first, which is undone as one,
+// and each apart from the others only after that.
 func (c *commits) transaction(ctx context.Context, together []*change) error {
+	err := c.within(ctx, func(t txn) error {
+		for _, one := range together {
+			if err := one.do(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil || len(together) == 1 {
+		return err
+	}
+	return c.within(ctx, func(t txn) error {
+		for _, one := range together {
+			if err := one.apart(ctx, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// within runs do in a transaction.
+func (c *commits) within(ctx context.Context, do func(t txn) error) error {
 	tx, err := c.store.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	t := txn{tx, c.store.Dialect}
-	if len(together) == 1 {
-		if err := together[0].do(t); err != nil {
-			return err
-		}
-		return tx.Commit()
-	}
-	for _, one := range together {
-		if err := one.apart(ctx, t); err != nil {
-			return err
-		}
+	if err := do(txn{tx, c.store.Dialect}); err != nil {
+		return err
 	}
 	return tx.Commit()
 }

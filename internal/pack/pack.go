@@ -22,6 +22,9 @@ const DefaultLevel = 6
 // another one has delivered the same content.
 const DefaultRecheck = 10 * time.Second
 
+// DefaultSmall takes some milliseconds to digest.
+const DefaultSmall = 8 << 20
+
 // SweepAge is how long a file of a shared spool must have been left alone before
 // Sweep takes it for an orphan: longer than any lease, and than clocks differ.
 const SweepAge = 15 * time.Minute
@@ -52,6 +55,10 @@ type Options struct {
 	// and checking included, and how small it became; nil: nobody is.
 	Packed  func(ch upload.Channel, level int, source, packed int64, took time.Duration)
 	Recheck time.Duration // 0: DefaultRecheck
+	// Small is up to how many bytes a packed copy is digested before every sending,
+	// and so need not outlast a power cut; larger ones are digested once per process
+	// and synced. 0: DefaultSmall.
+	Small int64
 	// Shared says that other processes use the same spool: Sweep leaves alone what
 	// was written to within SweepAge.
 	Shared bool
@@ -76,6 +83,9 @@ type Stage struct {
 func New(o Options) *Stage {
 	if o.Recheck <= 0 {
 		o.Recheck = DefaultRecheck
+	}
+	if o.Small <= 0 {
+		o.Small = DefaultSmall
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -167,11 +177,15 @@ func (s *Stage) complete(u upload.Upload) (bool, error) {
 }
 
 // commit gives the packed copy its final name. Where a crashed run has done so,
-// it makes sure that the name lasts.
+// it makes sure that the name lasts; small ones need not, see Packing.sync.
 func (s *Stage) commit(u upload.Upload) error {
-	err := s.o.Spool.Rename(partName(u.ID), zipName(u.ID))
+	rename, again := s.o.Spool.Rename, func() error { return s.o.Spool.SyncDir(".") }
+	if u.PackedSize <= s.o.Small {
+		rename, again = s.o.Spool.RenameSoon, func() error { return nil }
+	}
+	err := rename(partName(u.ID), zipName(u.ID))
 	if errors.Is(err, fs.ErrNotExist) {
-		err = s.o.Spool.SyncDir(".")
+		err = again()
 	}
 	if err != nil {
 		return durable.Fault(err, "keep the packed copy")

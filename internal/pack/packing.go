@@ -106,13 +106,13 @@ func (p *Packing) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// Finish makes the packed copy last and tells its size and digest. Whether it
-// may be sent is decided by Run.
+// Finish tells the packed copy's size and digest, and makes one last that is
+// not small. Whether it may be sent is decided by Run.
 func (p *Packing) Finish() (size int64, digest string, err error) {
 	if p.over {
 		return 0, "", errDone
 	}
-	for _, step := range []func() error{p.archive.Close, p.out.Flush, p.file.Sync, p.file.Close} {
+	for _, step := range []func() error{p.archive.Close, p.out.Flush, p.sync, p.file.Close} {
 		if err := step(); err != nil {
 			return 0, "", p.fail(err)
 		}
@@ -123,6 +123,16 @@ func (p *Packing) Finish() (size int64, digest string, err error) {
 		p.stage.o.Packed(p.source.Channel, p.level, p.source.Source.Size, p.size, time.Since(p.began))
 	}
 	return p.size, durable.DigestPrefix + hex.EncodeToString(p.sum.Sum(nil)), nil
+}
+
+// sync makes the copy last where to pack it again would take long, or nobody would
+// see that it has to be: a small one is digested before every sending, and what a
+// power cut has left of it is packed again.
+func (p *Packing) sync() error {
+	if p.size <= p.stage.o.Small {
+		return nil
+	}
+	return p.file.Sync()
 }
 
 // Abort removes the packed copy, also after Finish. A second time does nothing.

@@ -12,10 +12,6 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
-// cheapDigest is up to which size a packed copy is digested before every
-// sending; a larger one is digested once per process.
-const cheapDigest = 8 << 20
-
 const (
 	zipSuffix  = ".zip"
 	partSuffix = ".zip.part"
@@ -52,7 +48,7 @@ func (s *Stage) verify(ctx context.Context, u upload.Upload, f *durable.File) er
 	if id.Size != u.PackedSize {
 		return lost(durable.ErrMismatch)
 	}
-	if id.Size > cheapDigest && s.verified(u.ID) == u.PackedDigest {
+	if id.Size > s.o.Small && s.verified(u.ID) == u.PackedDigest {
 		return nil
 	}
 	got, err := durable.Digest(ctx, f)
@@ -80,7 +76,7 @@ func (s *Stage) verified(id upload.ID) string {
 func (s *Stage) remember(u upload.Upload) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if u.PackedSize > cheapDigest {
+	if u.PackedSize > s.o.Small {
 		s.checked[u.ID] = u.PackedDigest
 	}
 }
