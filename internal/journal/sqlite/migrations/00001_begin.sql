@@ -20,23 +20,23 @@ CREATE TABLE uploads (
     source_change_time   INTEGER NOT NULL,
     digest               TEXT    NOT NULL CONSTRAINT digest_names_its_kind CHECK (digest = '' OR digest LIKE 'sha-256:%'),
     data_rows            INTEGER NOT NULL CONSTRAINT rows_are_counted CHECK (data_rows >= 0),
-    charset              TEXT    NOT NULL CONSTRAINT charset_is_known CHECK (charset IN ('', 'utf-8', 'gb18030')),
+    charset              TEXT    NOT NULL CONSTRAINT charset_is_known CHECK ((charset = '' OR charset = 'utf-8' OR charset = 'gb18030')),
     standard             TEXT    NOT NULL,
     packed_size          INTEGER NOT NULL CONSTRAINT packed_size_is_counted CHECK (packed_size >= 0),
     packed_digest        TEXT    NOT NULL CONSTRAINT packed_digest_names_its_kind CHECK (packed_digest = '' OR packed_digest LIKE 'sha-256:%'),
 
-    state                TEXT    NOT NULL CONSTRAINT state_is_known CHECK (state IN (
-                             'spotted', 'settled', 'validated', 'packed', 'sent', 'decided', 'retired',
-                             'failed', 'cancelled', 'vanished', 'superseded')),
-    verdict              TEXT    NOT NULL CONSTRAINT verdict_is_known CHECK (verdict IN (
-                             '', 'accepted', 'partially_accepted', 'rejected', 'duplicate', 'invalid', 'unresolved')),
+    state                TEXT    NOT NULL CONSTRAINT state_is_known CHECK ((state = 'spotted' OR state = 'settled' OR state = 'validated' OR state = 'packed' OR state = 'sent' OR
+                     state = 'decided' OR state = 'retired' OR state = 'failed' OR state = 'cancelled' OR state = 'vanished' OR
+                     state = 'superseded')),
+    verdict              TEXT    NOT NULL CONSTRAINT verdict_is_known CHECK ((verdict = '' OR verdict = 'accepted' OR verdict = 'partially_accepted' OR verdict = 'rejected' OR
+                     verdict = 'duplicate' OR verdict = 'invalid' OR verdict = 'unresolved')),
     verdict_reason       TEXT    NOT NULL REFERENCES reasons (reason),
     reason               TEXT    NOT NULL REFERENCES reasons (reason),
     detail               TEXT    NOT NULL,
     attempt              INTEGER NOT NULL CONSTRAINT attempt_is_counted CHECK (attempt >= 0),
     polls                INTEGER NOT NULL CONSTRAINT polls_are_counted CHECK (polls >= 0),
-    resume_at            TEXT    NOT NULL CONSTRAINT resume_at_is_open CHECK (resume_at IN (
-                             '', 'spotted', 'settled', 'validated', 'packed', 'sent', 'decided')),
+    resume_at            TEXT    NOT NULL CONSTRAINT resume_at_is_open CHECK ((resume_at = '' OR resume_at = 'spotted' OR resume_at = 'settled' OR resume_at = 'validated' OR
+                     resume_at = 'packed' OR resume_at = 'sent' OR resume_at = 'decided')),
     forced               INTEGER NOT NULL CONSTRAINT forced_is_yes_or_no CHECK (forced IN (0, 1)),
     replaces_id          TEXT    NOT NULL, -- may have been pruned
 
@@ -45,7 +45,8 @@ CREATE TABLE uploads (
     ticket_url           TEXT    NOT NULL,
     ticket_offset        INTEGER NOT NULL CONSTRAINT offset_is_counted CHECK (ticket_offset >= 0),
     ticket_issued_at     INTEGER,
-    ticket_fate          TEXT    NOT NULL CONSTRAINT fate_is_known CHECK (ticket_fate IN ('', 'untouched', 'broken', 'maybe', 'answered')),
+    ticket_fate          TEXT    NOT NULL CONSTRAINT fate_is_known CHECK ((ticket_fate = '' OR ticket_fate = 'untouched' OR ticket_fate = 'broken' OR ticket_fate = 'maybe' OR
+                     ticket_fate = 'answered')),
     ticket_unknowns      INTEGER NOT NULL CONSTRAINT unknowns_are_counted CHECK (ticket_unknowns >= 0),
     ticket_unknown_since INTEGER,
     receipt              TEXT    CONSTRAINT receipt_is_json CHECK (receipt IS NULL OR json_valid(receipt)),
@@ -53,7 +54,8 @@ CREATE TABLE uploads (
     findings_error       INTEGER NOT NULL CONSTRAINT error_is_counted CHECK (findings_error >= 0),
     findings_warning     INTEGER NOT NULL CONSTRAINT warning_is_counted CHECK (findings_warning >= 0),
 
-    place                TEXT    NOT NULL CONSTRAINT place_is_known CHECK (place IN ('watch', 'archive', 'quarantine', 'deleted', 'gone', 'expired')),
+    place                TEXT    NOT NULL CONSTRAINT place_is_known CHECK ((place = 'watch' OR place = 'archive' OR place = 'quarantine' OR place = 'deleted' OR place = 'gone' OR
+                     place = 'expired')),
     path                 TEXT    NOT NULL,
 
     spotted_at           INTEGER NOT NULL,
@@ -75,20 +77,23 @@ CREATE TABLE uploads (
         WHEN state = 'cancelled' THEN TRUE
         ELSE verdict = '' END),
     CONSTRAINT finished_exactly_when_final CHECK (
-        (finished_at IS NOT NULL) = (state IN ('retired', 'cancelled', 'vanished', 'superseded'))),
+        (finished_at IS NOT NULL) = ((state = 'retired' OR state = 'cancelled' OR state = 'vanished' OR state = 'superseded'))),
     CONSTRAINT failed_knows_where_to_resume CHECK ((state = 'failed') = (resume_at <> '')),
     CONSTRAINT open_has_a_next_attempt CHECK (
-        next_attempt_at IS NOT NULL OR state NOT IN ('spotted', 'settled', 'validated', 'packed', 'sent', 'decided')),
-    CONSTRAINT examined_has_a_digest CHECK (digest <> '' OR state NOT IN ('validated', 'packed', 'sent', 'decided', 'retired')),
+        next_attempt_at IS NOT NULL OR (state <> 'spotted' AND state <> 'settled' AND state <> 'validated' AND state <> 'packed' AND state <> 'sent' AND
+                     state <> 'decided')),
+    CONSTRAINT examined_has_a_digest CHECK (digest <> '' OR (state <> 'validated' AND state <> 'packed' AND state <> 'sent' AND state <> 'decided' AND state <> 'retired')),
     CONSTRAINT sent_has_its_time CHECK (sent_at IS NOT NULL OR state <> 'sent'),
     CONSTRAINT content_is_held_while_sent CHECK (content_key IS NOT NULL OR state NOT IN ('packed', 'sent')),
     CONSTRAINT content_is_held_from_packed_on CHECK (
-        content_key IS NULL OR state NOT IN ('spotted', 'settled', 'validated', 'vanished', 'superseded')),
+        content_key IS NULL OR (state <> 'spotted' AND state <> 'settled' AND state <> 'validated' AND state <> 'vanished' AND
+                     state <> 'superseded')),
     CONSTRAINT content_is_the_digest CHECK (content_key IS NULL OR content_key = digest),
     CONSTRAINT lease_is_whole CHECK ((lease_owner IS NULL) = (lease_until IS NULL)),
     CONSTRAINT lease_has_a_fence CHECK (lease_owner IS NULL OR fence > 0),
     CONSTRAINT lease_on_open_only CHECK (
-        lease_owner IS NULL OR state IN ('spotted', 'settled', 'validated', 'packed', 'sent', 'decided'))
+        lease_owner IS NULL OR (state = 'spotted' OR state = 'settled' OR state = 'validated' OR state = 'packed' OR state = 'sent' OR
+                     state = 'decided'))
 ) STRICT;
 
 -- One open upload for each file, one holder for each content.
@@ -125,12 +130,12 @@ CREATE TABLE events (
     channel    TEXT    NOT NULL,
     at         INTEGER NOT NULL,
     name       TEXT    NOT NULL CONSTRAINT event_is_named CHECK (name <> ''),
-    from_state TEXT    NOT NULL CONSTRAINT from_is_known CHECK (from_state IN (
-                   '', 'spotted', 'settled', 'validated', 'packed', 'sent', 'decided', 'retired',
-                   'failed', 'cancelled', 'vanished', 'superseded')),
-    to_state   TEXT    NOT NULL CONSTRAINT to_is_known CHECK (to_state IN (
-                   'spotted', 'settled', 'validated', 'packed', 'sent', 'decided', 'retired',
-                   'failed', 'cancelled', 'vanished', 'superseded')),
+    from_state TEXT    NOT NULL CONSTRAINT from_is_known CHECK ((from_state = '' OR from_state = 'spotted' OR from_state = 'settled' OR from_state = 'validated' OR
+                     from_state = 'packed' OR from_state = 'sent' OR from_state = 'decided' OR from_state = 'retired' OR
+                     from_state = 'failed' OR from_state = 'cancelled' OR from_state = 'vanished' OR from_state = 'superseded')),
+    to_state   TEXT    NOT NULL CONSTRAINT to_is_known CHECK ((to_state = 'spotted' OR to_state = 'settled' OR to_state = 'validated' OR to_state = 'packed' OR
+                     to_state = 'sent' OR to_state = 'decided' OR to_state = 'retired' OR to_state = 'failed' OR
+                     to_state = 'cancelled' OR to_state = 'vanished' OR to_state = 'superseded')),
     verdict    TEXT    NOT NULL,
     reason     TEXT    NOT NULL REFERENCES reasons (reason),
     detail     TEXT    NOT NULL,
@@ -149,7 +154,7 @@ END;
 CREATE TABLE findings (
     upload_id   TEXT    NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
     n           INTEGER NOT NULL CONSTRAINT n_counts_from_one CHECK (n > 0),
-    severity    TEXT    NOT NULL CONSTRAINT severity_is_known CHECK (severity IN ('fatal', 'error', 'warning')),
+    severity    TEXT    NOT NULL CONSTRAINT severity_is_known CHECK ((severity = 'fatal' OR severity = 'error' OR severity = 'warning')),
     rule        TEXT    NOT NULL CONSTRAINT rule_is_named CHECK (rule <> ''),
     row_no      INTEGER NOT NULL CONSTRAINT row_is_counted CHECK (row_no >= 0),
     column_code TEXT    NOT NULL,
@@ -167,7 +172,7 @@ CREATE TABLE tickets (
     url           TEXT    NOT NULL,
     ticket_offset INTEGER NOT NULL,
     issued_at     INTEGER,
-    fate          TEXT    NOT NULL CONSTRAINT ticket_fate_is_known CHECK (fate IN ('', 'untouched', 'broken', 'maybe', 'answered')),
+    fate          TEXT    NOT NULL CONSTRAINT ticket_fate_is_known CHECK ((fate = '' OR fate = 'untouched' OR fate = 'broken' OR fate = 'maybe' OR fate = 'answered')),
     UNIQUE (upload_id, token, url)
 ) STRICT;
 CREATE INDEX tickets_by_content ON tickets (channel, digest, n);
@@ -177,7 +182,7 @@ CREATE TABLE delivered (
     channel   TEXT    NOT NULL,
     digest    TEXT    NOT NULL,
     upload_id TEXT    NOT NULL,
-    verdict   TEXT    NOT NULL CONSTRAINT delivered_is_at_server CHECK (verdict IN ('accepted', 'duplicate', 'partially_accepted')),
+    verdict   TEXT    NOT NULL CONSTRAINT delivered_is_at_server CHECK ((verdict = 'accepted' OR verdict = 'duplicate' OR verdict = 'partially_accepted')),
     at        INTEGER NOT NULL,
     PRIMARY KEY (channel, digest)
 ) STRICT, WITHOUT ROWID;
