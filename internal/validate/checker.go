@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 	"strconv"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
@@ -138,7 +139,7 @@ func (c *Checker) dataRow(r *row) (again bool) {
 	}
 	n := len(c.plan.cells)
 	switch extra := r.count - n; {
-	case extra == 0, extra == 1 && len(r.fields) == r.count && len(trim(r.field(n), c.cs.name)) == 0:
+	case extra == 0, extra == 1 && r.count <= maxFields && len(trim(r.field(n), c.cs.name)) == 0:
 	case c.headerAgain(r):
 		c.led.add(rowHeader, -1, nil)
 		return true
@@ -165,12 +166,10 @@ func (c *Checker) dataRow(r *row) (again bool) {
 
 // blank reports whether no field holds anything.
 func (c *Checker) blank(r *row) bool {
-	for i := c.plan.first(); i < len(r.fields); i++ {
-		if len(trim(r.field(i), c.cs.name)) > 0 {
-			return false
-		}
-	}
-	return true
+	first := c.plan.first()
+	return !slices.ContainsFunc(r.fields, func(f span) bool {
+		return int(f.at) >= first && len(trim(r.text(&f), c.cs.name)) > 0
+	})
 }
 
 func (c *Checker) fieldCount(r *row) func() map[string]string {
@@ -194,33 +193,47 @@ func (c *Checker) looksLikeHeader(r *row) bool {
 
 // cells checks every cell of a row and then the rules across them.
 func (c *Checker) cells(r *row) {
-	clear(c.plan.values)
-	cells := c.plan.cells
-	fields := r.fields[:len(cells)]
-	for i := c.plan.first(); i < len(cells); i++ {
-		f := fields[i]
-		if f.from == f.to && !c.plan.required[i] {
+	p := c.plan
+	clear(p.values)
+	required := p.required
+	for i := range r.fields {
+		f := &r.fields[i]
+		at := int(f.at)
+		if at < p.first() || at >= len(p.cells) || f.from == f.to {
 			continue
 		}
-		v := r.raw[f.from:f.to]
-		if padded(v) {
-			v = trim(v, c.cs.name)
-		}
-		if f.doubled {
-			v = undouble(v, &c.scratch)
-		}
-		p := &cells[i]
-		n, kind := c.look(p, v)
-		if p.slot >= 0 {
-			if f.doubled {
-				v = bytes.Clone(v)
+		for ; len(required) > 0 && required[0] <= at; required = required[1:] {
+			if required[0] < at {
+				c.look(&p.cells[required[0]], nil)
 			}
-			c.plan.values[p.slot] = value{raw: v, n: n, kind: kind}
 		}
+		c.cell(r, f, &p.cells[at])
+	}
+	for _, at := range required {
+		c.look(&p.cells[at], nil)
 	}
 	c.across()
 	c.haveLinks()
 	c.duplicate(r)
+}
+
+// cell checks a field that holds something.
+func (c *Checker) cell(r *row, f *span, p *cell) {
+	v := r.text(f)
+	if padded(v) {
+		v = trim(v, c.cs.name)
+	}
+	if f.doubled {
+		v = undouble(v, &c.scratch)
+	}
+	n, kind := c.look(p, v)
+	if p.slot < 0 {
+		return
+	}
+	if f.doubled {
+		v = bytes.Clone(v)
+	}
+	c.plan.values[p.slot] = value{raw: v, n: n, kind: kind}
 }
 
 // padded is a quick look whether there may be something to trim.
@@ -241,8 +254,8 @@ func (c *Checker) duplicate(r *row) {
 		return
 	}
 	raw := r.raw
-	if c.plan.index {
-		raw = raw[min(len(raw), int(r.fields[0].to)):]
+	if c.plan.index && r.fields[0].at == 0 {
+		raw = raw[r.fields[0].to:]
 	}
 	if first, again := c.rowSet.see(c.hash(bytes.TrimRight(raw, "\r")), r.number); again {
 		c.led.add(rowDuplicate, -1, param("first", strconv.FormatInt(first, 10)))
@@ -285,12 +298,12 @@ func (c *Checker) report() Report {
 	return r
 }
 
-// unquote gives the i-th field with quotes written twice made one.
-func unquote(r *row, i int, scratch *[]byte) []byte {
-	if !r.fields[i].doubled {
-		return r.field(i)
+// unquote gives a field with quotes written twice made one.
+func unquote(r *row, f *span, scratch *[]byte) []byte {
+	if !f.doubled {
+		return r.text(f)
 	}
-	return undouble(r.field(i), scratch)
+	return undouble(r.text(f), scratch)
 }
 
 func undouble(v []byte, scratch *[]byte) []byte {

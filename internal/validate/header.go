@@ -61,11 +61,11 @@ func (c *Checker) header(r *row) bool {
 // headerNames trims the names and drops the unnamed column at the front and the
 // empty one at the end.
 func (c *Checker) headerNames(r *row) (names []string, blank bool) {
-	blank = true
+	names, blank = make([]string, min(r.count, maxFields)), true
 	for i := range r.fields {
-		name := string(trim(unquote(r, i, &c.scratch), c.cs.name))
+		name := string(trim(unquote(r, &r.fields[i], &c.scratch), c.cs.name))
 		blank = blank && name == ""
-		names = append(names, name)
+		names[r.fields[i].at] = name
 	}
 	if blank {
 		return nil, true
@@ -146,7 +146,7 @@ func columnLabel(name string, at int, trusted bool) string {
 func (c *Checker) headerAgain(r *row) bool {
 	known := 0
 	for i := range r.fields {
-		v := trim(r.field(i), c.cs.name)
+		v := trim(r.text(&r.fields[i]), c.cs.name)
 		if len(v) < 2 || len(v) > 10 {
 			continue
 		}

@@ -11,9 +11,9 @@ import (
 type plan struct {
 	layout *standard.Layout
 	cells  []cell // by field
-	// required repeats what the cells say, side by side: most cells are empty,
-	// and only this is asked of an empty one.
-	required []bool
+	// required are the fields that have to hold something, in order: most cells
+	// are empty, and only of these is anything asked then.
+	required []int
 	index    bool  // the first field is an unnamed row number
 	slots    []int // column → slot; -1: no rule asks for it
 	values   []value
@@ -40,7 +40,7 @@ type bound struct {
 }
 
 func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
-	p := &plan{layout: l, cells: make([]cell, fields), required: make([]bool, fields), slots: make([]int, len(l.Columns)), opts: o}
+	p := &plan{layout: l, cells: make([]cell, fields), slots: make([]int, len(l.Columns)), opts: o}
 	for i := range p.cells {
 		p.cells[i] = cell{column: -1, slot: -1}
 	}
@@ -89,11 +89,13 @@ func (p *plan) ask(r *standard.Rule) {
 	}
 }
 
-// place says that a field holds a column.
+// place says that a field holds a column. Fields are placed in order.
 func (p *plan) place(field, column int) {
 	p.cells[field] = newCell(p.layout, column, p.opts)
 	p.cells[field].slot = p.slots[column]
-	p.required[field] = p.cells[field].required
+	if p.cells[field].required {
+		p.required = append(p.required, field)
+	}
 }
 
 // at is a column's value in the present row; empty if the header lacks it.

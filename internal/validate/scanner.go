@@ -1,6 +1,11 @@
 package validate
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
 
 // Limits that bound memory. The longest legal row is far shorter: the fields of
 // the widest kind add up to some 150,000 characters.
@@ -21,21 +26,38 @@ const (
 // span is one field: offsets in the row, without the enclosing quotes.
 type span struct {
 	from, to uint32
-	doubled  bool // holds quotes written twice
+	at       uint16 // which field of the row it is
+	doubled  bool   // holds quotes written twice
 }
 
 // row is one record of the file. Its slices are valid until the next call.
 type row struct {
 	number int64 // the header is row 1
 	raw    []byte
-	fields []span
-	count  int // fields in all; more than len(fields) if too many
+	fields []span // the first maxFields, in order, without those that hold nothing
+	count  int    // fields in all
 	fault  fault
 	cut    bool // ended by the end of the file instead of a line end
 }
 
-// field gives the i-th field as written, without quotes around it.
-func (r *row) field(i int) []byte { s := r.fields[i]; return r.raw[s.from:s.to] }
+// text gives a field as written, without quotes around it.
+func (r *row) text(f *span) []byte { return r.raw[f.from:f.to] }
+
+// field gives the i-th field likewise.
+func (r *row) field(i int) []byte {
+	low, high := 0, len(r.fields)
+	for low < high {
+		if mid := (low + high) / 2; int(r.fields[mid].at) < i {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low < len(r.fields) && int(r.fields[low].at) == i {
+		return r.text(&r.fields[low])
+	}
+	return nil
+}
 
 // scanner cuts bytes into rows and fields. Bytes are appended with feed; next
 // gives rows until it needs more. It tolerates what is seen in the field: a
@@ -45,6 +67,7 @@ type scanner struct {
 	start int // of the row being read
 	at    int // search goes on here
 	head  int // start of the field being read
+	line  int // the first line end from head on, if it is not before head
 	quote bool
 	eof   bool
 	skip  bool  // drop everything up to the next line end
@@ -61,12 +84,16 @@ type scanner struct {
 
 // addQuoted adds the quoted field that ends before the quote at i.
 func (s *scanner) addQuoted(i int) {
-	doubled := bytes.IndexByte(s.buf[s.head:i], '"') >= 0
-	s.addRange(s.head, i, doubled)
+	s.keep(s.count, s.head, i, bytes.IndexByte(s.buf[s.head:i], '"') >= 0)
+	s.count++
 }
 
-func (s *scanner) addRange(from, to int, doubled bool) {
-	s.add(uint32(from-s.start), uint32(max(to, from)-s.start), doubled) //nolint:gosec // a row is shorter than maxRow and a piece
+// addPlain adds the field without quotes that ends at i.
+func (s *scanner) addPlain(i int) {
+	if i > s.head {
+		s.keep(s.count, s.head, i, false)
+	}
+	s.count++
 }
 
 // trimCR leaves out the carriage return before a line end at i.
@@ -112,7 +139,9 @@ func (s *scanner) feed(p []byte) {
 		s.base += int64(s.start)
 		s.at, s.head, s.start = s.at-s.start, s.head-s.start, 0
 	}
+	s.line = -1
 	s.buf = append(s.buf, p...)
+	s.buf = slices.Grow(s.buf, 8) // whole words are read up to the end
 }
 
 // next gives the next whole row; false when more bytes are needed, or at the
@@ -155,7 +184,7 @@ func (s *scanner) skipLine() bool {
 }
 
 func (s *scanner) moveTo(i int) {
-	s.start, s.at, s.head = i, i, i
+	s.start, s.at, s.head, s.line = i, i, i, -1
 	s.quote, s.walking = false, false
 	s.fields, s.count = s.fields[:0], 0
 }
@@ -185,34 +214,64 @@ func (s *scanner) findEnd() (int, bool) {
 
 // split cuts a row without quotes at its commas.
 func (s *scanner) split(end int) {
-	line := s.buf[s.start:end]
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
+	if end > s.start && s.buf[end-1] == '\r' {
+		end--
 	}
-	fields, count, from := s.fields, s.count, 0
-	for i, b := range line {
-		if b == ',' {
-			if count++; count <= maxFields {
-				fields = append(fields, span{from: uint32(from), to: uint32(i)})
-			}
-			from = i + 1
-		}
-	}
-	s.fields, s.count = fields, count
-	s.add(uint32(from), uint32(len(line)), false) //nolint:gosec // a row is shorter than maxRow and a piece
+	s.cut(s.start, end)
 }
 
-func (s *scanner) add(from, to uint32, doubled bool) {
-	if s.count++; len(s.fields) < maxFields {
-		s.fields = append(s.fields, span{from, to, doubled})
+// comma is the mark of a comma in the first byte of a word.
+const comma = 0x80
+
+// commas marks the bytes of a word that are commas by their highest bits.
+func commas(word uint64) uint64 {
+	const low = 0x7f7f7f7f7f7f7f7f
+	x := word ^ 0x2c2c2c2c2c2c2c2c
+	return ^((x&low + low) | x | low)
+}
+
+// cut adds the fields of a text without quotes and line ends, eight bytes at a
+// time. A run of commas, of which there are many, costs no more than any bytes:
+// only where a field ends is there something to do. Of what the last word holds
+// behind the text nothing is looked at.
+func (s *scanner) cut(from, end int) {
+	buf, fields, count := s.buf[:cap(s.buf)], s.fields, s.count
+	before, head := uint64(comma), 0 // as if there were a comma before the first byte
+	for at := from; at <= end; at += 8 {
+		found := commas(binary.LittleEndian.Uint64(buf[at:]))
+		if left := uint(end - at); left < 8 { //nolint:gosec // at is not beyond the end
+			found = found&(1<<(8*left)-1) | comma<<(8*left) // the end ends a field
+		}
+		behind := found<<8 | before
+		starts, ends, place := behind&^found, found&^behind, at-s.start
+		if next := place + bits.TrailingZeros64(starts)/8; before != 0 {
+			head, starts = next, starts&(starts-1)
+		}
+		for ; ends != 0; ends &= ends - 1 {
+			if i := count + bits.OnesCount64(found&(ends&-ends-1)); i < maxFields {
+				fields = append(fields, span{from: uint32(head), to: uint32(place + bits.TrailingZeros64(ends)/8), at: uint16(i)}) //nolint:gosec // a row is shorter than maxRow and a piece
+			}
+			head, starts = place+bits.TrailingZeros64(starts)/8, starts&(starts-1)
+		}
+		count += bits.OnesCount64(found)
+		before = found >> 56
+	}
+	s.fields, s.count = fields, count
+}
+
+// keep notes where a field is.
+func (s *scanner) keep(at, from, to int, doubled bool) {
+	if at < maxFields {
+		s.fields = append(s.fields, span{uint32(from - s.start), uint32(to - s.start), uint16(at), doubled}) //nolint:gosec // a row is shorter than maxRow and a piece
 	}
 }
 
 // walk goes field by field through a row that holds quotes.
 func (s *scanner) walk() (int, bool) {
 	for {
-		if s.at == s.head && !s.quote && s.opens() {
-			s.quote = true
+		if s.at == s.head && !s.quote {
+			s.plain()
+			s.quote = s.opens()
 		}
 		if s.quote {
 			done, end, more := s.walkQuoted()
@@ -234,11 +293,31 @@ func (s *scanner) walk() (int, bool) {
 			}
 			return 0, false
 		}
-		s.addRange(s.head, s.trimCR(i), false)
+		s.addPlain(s.trimCR(i))
 		if i == len(s.buf) || s.buf[i] == '\n' {
 			return i, true
 		}
 		s.at, s.head = i+1, i+1
+	}
+}
+
+// plain cuts what comes before the next quote or line end as a row without quotes
+// is cut; the field that leads up to it is left.
+func (s *scanner) plain() {
+	if s.line < s.head {
+		s.line = len(s.buf)
+		if i := bytes.IndexByte(s.buf[s.head:], '\n'); i >= 0 {
+			s.line = s.head + i
+		}
+	}
+	text := s.buf[s.head:s.line]
+	if i := bytes.IndexByte(text, '"'); i >= 0 {
+		text = text[:i]
+	}
+	if i := bytes.LastIndexByte(text, ','); i >= 0 {
+		s.cut(s.head, s.head+i)
+		s.head += i + 1
+		s.at = s.head
 	}
 }
 

@@ -24,13 +24,13 @@ func cutUp(text []byte, n int) ([][]string, []fault) {
 			if !ok {
 				return
 			}
-			var fields []string
+			fields := make([]string, min(r.count, maxFields))
 			for i := range r.fields {
-				v := string(r.field(i))
-				if r.fields[i].doubled {
-					v = strings.ReplaceAll(v, `""`, `"`)
+				f := &r.fields[i]
+				fields[f.at] = string(r.text(f))
+				if f.doubled {
+					fields[f.at] = strings.ReplaceAll(fields[f.at], `""`, `"`)
 				}
-				fields = append(fields, v)
 			}
 			rows, faults = append(rows, fields), append(faults, r.fault)
 		}
