@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -31,16 +32,24 @@ type cell struct {
 	column   int // in the layout; -1: none
 	slot     int // where rules across columns find its value; -1: nobody asks
 	max      int
+	low      int64 // of numbers
+	high     int64
 	dict     *dictTable
 	list     *standard.Dictionary // mounted code list
 	spec     *standard.Column
 }
 
-func newCell(l *standard.Layout, at int, o Options) cell {
-	spec := &l.Columns[at]
-	c := cell{check: checkText, required: spec.Need == standard.Required, column: at, slot: -1, max: spec.Length, spec: spec}
+func (p *plan) newCell(at int) cell {
+	spec := &p.layout.Columns[at]
+	c := cell{check: checkText, required: spec.Need == standard.Required, column: at, slot: p.slots[at], max: spec.Length, high: math.MaxInt64, spec: spec}
+	if spec.Min != nil {
+		c.low = *spec.Min
+	}
+	if spec.Max != nil {
+		c.high = *spec.Max
+	}
 	if spec.Dictionary != nil && !spec.Dictionary.Open {
-		c.check, c.dict = checkDict, newDictTable(spec.Dictionary)
+		c.check, c.dict = checkDict, p.table(spec.Dictionary)
 		if spec.Type == standard.Set {
 			c.check = checkSet
 		}
@@ -56,7 +65,7 @@ func newCell(l *standard.Layout, at int, o Options) cell {
 	case spec.Digits > 0:
 		c.check = checkDigits
 	case spec.Coding != standard.NoCoding:
-		c.check, c.list = checkCode, codeList(l, spec.Coding, o.Codings)
+		c.check, c.list = checkCode, codeList(p.layout, spec.Coding, p.opts.Codings)
 	}
 	return c
 }
@@ -82,8 +91,15 @@ func (c *Checker) look(p *cell, v []byte) (int64, valueKind) {
 	if len(v) == 1 && v[0] == '-' && p.check != checkNothing {
 		return c.dash(p)
 	}
-	chars := len(v)
-	ascii := isASCII(v)
+	if n, kind := p.right(v); kind != isBad {
+		return n, kind
+	}
+	return c.examine(p, v)
+}
+
+// examine looks at a cell in full.
+func (c *Checker) examine(p *cell, v []byte) (int64, valueKind) {
+	chars, ascii := len(v), isASCII(v)
 	if !ascii {
 		var bad int
 		if chars, bad = c.cs.measure(v); bad > 0 {
@@ -99,11 +115,7 @@ func (c *Checker) look(p *cell, v []byte) (int64, valueKind) {
 		if !p.dict.has(v) {
 			return c.fail(colDict, p, v)
 		}
-		if p.spec.Type == standard.Number {
-			if n, _, _, ok := number(v); ok {
-				return n, isNumber
-			}
-		}
+		return p.coded(v)
 	case checkNumber:
 		return c.number(p, v)
 	case checkDate, checkDateTime:
@@ -111,7 +123,7 @@ func (c *Checker) look(p *cell, v []byte) (int64, valueKind) {
 	case checkCode:
 		return c.code(p, v, chars)
 	case checkDigits:
-		if len(v) != p.spec.Digits || digitsAt(v, 0, len(v)) != len(v) {
+		if !p.digits(v) {
 			return c.fail(colDigits, p, v)
 		}
 	case checkSet:
@@ -157,15 +169,10 @@ func (c *Checker) text(p *cell, v []byte, chars int, ascii bool) (int64, valueKi
 
 func (c *Checker) number(p *cell, v []byte) (int64, valueKind) {
 	n, whole, decimals, ok := number(v)
-	spec := p.spec
-	if !ok || decimals > spec.Scale || (spec.Length > 0 && whole > spec.Length-spec.Scale) {
+	switch {
+	case !ok || !p.fits(whole, decimals):
 		return c.fail(colNumber, p, v)
-	}
-	low := int64(0)
-	if spec.Min != nil {
-		low = *spec.Min
-	}
-	if n < low || (spec.Max != nil && n > *spec.Max) {
+	case !p.within(n):
 		return c.fail(colRange, p, v)
 	}
 	return n, isNumber
@@ -186,20 +193,23 @@ func (c *Checker) code(p *cell, v []byte, chars int) (int64, valueKind) {
 	if p.max > 0 && chars > p.max {
 		return c.text(p, v, chars, false)
 	}
-	rule, ok := colICD10, icd10(v)
-	switch p.spec.Coding {
-	case standard.Morphology:
-		rule, ok = colMorphology, morphology(v)
-	case standard.ICD9:
-		rule, ok = colICD9, icd9(v)
-	default:
-	}
-	if !ok {
-		c.fail(rule, p, v)
+	if !p.wellFormed(v) {
+		c.fail(codeRule(p.spec.Coding), p, v)
 	} else if p.list != nil && !p.list.Open && !p.list.Has(v) && !p.list.Has(bytes.ReplaceAll(v, []byte("X"), []byte("x"))) {
 		c.fail(colCodeList, p, v)
 	}
 	return 0, isText
+}
+
+func codeRule(c standard.Coding) ruleID {
+	switch c {
+	case standard.Morphology:
+		return colMorphology
+	case standard.ICD9:
+		return colICD9
+	default:
+		return colICD10
+	}
 }
 
 func (c *Checker) set(p *cell, v []byte) (int64, valueKind) {

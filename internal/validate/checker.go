@@ -236,18 +236,6 @@ func (c *Checker) cell(r *row, f *span, p *cell) {
 	c.plan.values[p.slot] = value{raw: v, n: n, kind: kind}
 }
 
-// padded is a quick look whether there may be something to trim.
-func padded(v []byte) bool {
-	if len(v) == 0 {
-		return false
-	}
-	first, last := v[0], v[len(v)-1]
-	if first <= ' ' || first >= 0x80 || last <= ' ' || last >= 0x80 {
-		return true
-	}
-	return last == '2' && len(v) >= 4 && v[len(v)-2] >= 0x80 // the end of GB18030's no-break space
-}
-
 // duplicate notices a row that was there before, byte for byte.
 func (c *Checker) duplicate(r *row) {
 	if c.led.book.off(rowDuplicate) {

@@ -20,6 +20,7 @@ type plan struct {
 	rules    []bound
 	opts     Options
 	haves    []have
+	tables   map[*standard.Dictionary]*dictTable
 }
 
 // first is the first field that holds data.
@@ -40,7 +41,7 @@ type bound struct {
 }
 
 func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
-	p := &plan{layout: l, cells: make([]cell, fields), slots: make([]int, len(l.Columns)), opts: o}
+	p := &plan{layout: l, cells: make([]cell, fields), slots: make([]int, len(l.Columns)), opts: o, tables: map[*standard.Dictionary]*dictTable{}}
 	for i := range p.cells {
 		p.cells[i] = cell{column: -1, slot: -1}
 	}
@@ -91,11 +92,20 @@ func (p *plan) ask(r *standard.Rule) {
 
 // place says that a field holds a column. Fields are placed in order.
 func (p *plan) place(field, column int) {
-	p.cells[field] = newCell(p.layout, column, p.opts)
-	p.cells[field].slot = p.slots[column]
+	p.cells[field] = p.newCell(column)
 	if p.cells[field].required {
 		p.required = append(p.required, field)
 	}
+}
+
+// table gives the table of a dictionary, one for all its columns.
+func (p *plan) table(d *standard.Dictionary) *dictTable {
+	t, ok := p.tables[d]
+	if !ok {
+		t = newDictTable(d)
+		p.tables[d] = t
+	}
+	return t
 }
 
 // at is a column's value in the present row; empty if the header lacks it.

@@ -130,6 +130,44 @@ func TestScannerReadsOnAfterAnUnclosedQuote(t *testing.T) {
 	}
 }
 
+func TestScannerReadsOnInTheLineAfterAnUnclosedQuote(t *testing.T) {
+	t.Parallel()
+	got, faults := cutUp([]byte("\"x\ny\"q,e,f\nz,g\",w,\"open\n"), 100)
+	if d := cmp.Diff([][]string{{"\"x"}, {"y\"q", "e", "f"}, {"z", "g\"", "w", "\"open"}}, got); d != "" {
+		t.Error(d)
+	}
+	if !slices.Equal(faults, []fault{faultQuote, faultNone, faultQuote}) {
+		t.Errorf("faults %v", faults)
+	}
+}
+
+func TestScannerCutsAtEveryComma(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		line := rapid.OneOf(rapid.StringMatching(`[,-]{0,40}`), rapid.StringMatching(`([a-z,姓]{0,12},{0,20}){0,5}`)).Draw(t, "line")
+		quoted := rapid.StringMatching(`([a-z]{0,9},{0,9}){0,3}`).Draw(t, "behind a quoted field")
+		want := [][]string{strings.Split(line, ","), append([]string{"a,b"}, strings.Split(quoted, ",")...)}
+		text := line + "\n\"a,b\"," + quoted
+		got, _ := cutUp([]byte(text), rapid.IntRange(1, 64).Draw(t, "piece"))
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatalf("of %q: %s", text, d)
+		}
+	})
+}
+
+func TestScannerCountsFieldsItDoesNotKeep(t *testing.T) {
+	t.Parallel()
+	s := &scanner{eof: true}
+	s.feed([]byte(strings.Repeat(",x", 2*maxFields) + ",\n"))
+	r, ok := s.next()
+	if !ok || r.count != 2*maxFields+2 || len(r.fields) != maxFields-1 {
+		t.Fatalf("row %v, %d fields, %d kept", ok, r.count, len(r.fields))
+	}
+	if string(r.field(0)) != "" || string(r.field(1)) != "x" || string(r.field(maxFields-1)) != "x" || r.field(maxFields) != nil {
+		t.Error("the fields are not where they were")
+	}
+}
+
 // endless gives n bytes of the pattern, over and over.
 type endless struct {
 	pattern string

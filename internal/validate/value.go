@@ -1,7 +1,5 @@
 package validate
 
-import "github.com/hqms-sidecar/hqms-sidecar/internal/standard"
-
 // valueKind says what a cell turned out to be.
 type valueKind uint8
 
@@ -123,29 +121,6 @@ func daysSince1970(y, m, d int) int64 {
 	yoe := y % 400
 	doy := (153*(m-3)+2)/5 + d - 1
 	return int64(era*146_097 + yoe*365 + yoe/4 - yoe/100 + doy - 719_468)
-}
-
-// dictTable answers fast for codes of one character, and those are the most.
-type dictTable struct {
-	one  [256]bool
-	dict *standard.Dictionary
-}
-
-func newDictTable(d *standard.Dictionary) *dictTable {
-	t := &dictTable{dict: d}
-	for code := range d.Codes {
-		if len(code) == 1 {
-			t.one[code[0]] = true
-		}
-	}
-	return t
-}
-
-func (t *dictTable) has(v []byte) bool {
-	if len(v) == 1 && t.one[v[0]] {
-		return true
-	}
-	return t.dict.Has(v)
 }
 
 // trim drops what exporters put around a value: TABs, blanks, line ends, no-break

@@ -1,0 +1,108 @@
+package validate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
+)
+
+func TestDictTableHasWhatTheDictionaryHas(t *testing.T) {
+	t.Parallel()
+	odd := &standard.Dictionary{Codes: map[string]string{"姓": "", "\xd0\xd5": "", "1": "", "1\x00": "", "1234567": "", "12345678": ""}}
+	d := &standard.Dictionary{Codes: map[string]string{}}
+	for i := range 2 * mostShort {
+		d.Codes[fmt.Sprintf("%03x", 7*i)] = ""
+	}
+	for name, d := range map[string]*standard.Dictionary{"odd": odd, "large": d, "empty": {}, "of one": {Codes: map[string]string{"01": ""}}} {
+		table := newDictTable(d)
+		ask := func(v string) {
+			if got, want := table.has([]byte(v)), d.Has([]byte(v)); got != want {
+				t.Errorf("%s: %q: %v", name, v, got)
+			}
+			if table.hasShort([]byte(v)) && !isASCII([]byte(v)) {
+				t.Errorf("%s: %q is not ASCII", name, v)
+			}
+		}
+		for code := range d.Codes {
+			for _, v := range []string{code, code + "\x00", "0" + code, code[1:], code[:len(code)-1]} {
+				ask(v)
+			}
+		}
+		for _, v := range []string{"", "\x00", "\x00\x00", "1", "123456789", strings.Repeat("1", 300)} {
+			ask(v)
+		}
+	}
+}
+
+func TestNothingIsTrimmedThatDoesNotLookPadded(t *testing.T) {
+	t.Parallel()
+	part := rapid.SampledFrom([]string{" ", "\t", "\r", "\n", "\x00", "a", "2", "姓", "\xd0\xd5", "\u00a0", "\u3000", "\ufeff", "\xa1\xa1", "\x81\x30\x84\x32", "\x84", "\xff"})
+	rapid.Check(t, func(t *rapid.T) {
+		v := []byte(strings.Join(rapid.SliceOfN(part, 1, 6).Draw(t, "parts"), ""))
+		for _, cs := range []string{"", CharsetUTF8, CharsetGB18030} {
+			if trimmed := trim(v, cs); !padded(v) && len(trimmed) != len(v) {
+				t.Fatalf("%q is %q in %q", v, trimmed, cs)
+			}
+		}
+	})
+}
+
+// seemingRight are values that are right in some columns, and parts of such.
+var seemingRight = []string{
+	"0", "1", "12", "-1", "9999", "1.5", "1.55555", "99999999", "2024-02-29", "2023-02-29", "2024-02-29 23:59:59", " ", "A00", "A00.1", "A00.000x001*",
+	"A00.1x\x81\x36\xa5\x39", "A00.1\x81\x36\xa5\x39", "A00.1†", "A00.1+", "M8000/0", "00.1", "00.1x00", "姓", "\xd0\xd5", "\xff", "\x00", "1.1E+10", "123456", "123456789012345678",
+}
+
+// values gives each of them, and each two of them joined.
+func values() (all []string) {
+	for _, a := range seemingRight {
+		all = append(all, a)
+		for _, b := range seemingRight {
+			all = append(all, a+b)
+		}
+	}
+	return all
+}
+
+func TestWhatIsRightAtFirstSightIsRight(t *testing.T) {
+	t.Parallel()
+	lib, all := library(t), values()
+	for _, l := range append(lib.Layouts(upload.Flu, ""), lib.Layouts(upload.HQMS, "")...) {
+		for _, charset := range []string{CharsetUTF8, CharsetGB18030} {
+			c := NewChecker(lib, upload.HQMS, l.Kind, Options{Now: noon})
+			c.cs.name, c.layout, c.cur = charset, l, &row{}
+			c.led = newLedger(newRulebook(l, nil), l, 10)
+			c.plan = newPlan(l, c.led.book, c.opts, len(l.Columns))
+			for i := range l.Columns {
+				c.plan.place(i, i)
+				p := c.plan.cells[i]
+				if p.dict != nil {
+					rightAtFirstSight(t, c, &p, slices.Collect(maps.Keys(p.dict.dict.Codes)))
+				}
+				rightAtFirstSight(t, c, &p, all)
+				p.max = 5
+				rightAtFirstSight(t, c, &p, all)
+			}
+		}
+	}
+}
+
+func rightAtFirstSight(t *testing.T, c *Checker, p *cell, values []string) {
+	t.Helper()
+	for _, v := range values {
+		n, kind := p.right([]byte(v))
+		if kind == isBad {
+			continue
+		}
+		if m, want := c.examine(p, []byte(v)); m != n || want != kind || c.led.tally != (upload.Tally{}) {
+			t.Fatalf("%s %s %q: %d, %d at first sight; %d, %d, findings %+v", c.layout.Standard, p.spec.Code, v, n, kind, m, want, c.led.tally)
+		}
+	}
+}
