@@ -42,7 +42,7 @@ func newDictTable(d *standard.Dictionary) *dictTable {
 func (t *dictTable) place(n uint64) uint64 {
 	i := n * 0x9e3779b97f4a7c15 >> t.shift
 	for t.short[i] != 0 && t.short[i] != n {
-		i = (i + 1) & uint64(len(t.short)-1)
+		i = (i + 1) & (1<<(64-t.shift) - 1)
 	}
 	return i
 }
