@@ -123,7 +123,7 @@ const gather = 200 * time.Millisecond
 // followAlerts makes alerts of what happens to files.
 func (a *App) followAlerts(ctx context.Context) {
 	changed := a.journal.Subscribe(ctx)
-	tick := time.NewTicker(conditionsEvery) // another process may have been given the event and died
+	tick := time.NewTicker(a.untold(conditionsEvery)) // another process may have been given the event and died
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		more, err := a.alerts.book.Follow(ctx, a.journal)

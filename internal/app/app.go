@@ -288,6 +288,7 @@ func (a *App) buildServer(ctx context.Context) error {
 		Journal: a.journal, Feed: a.journal, Operator: operator{a}, Trigger: trigger{a}, Channels: shown{a}, Health: a.health, Reports: a.journal, Calendar: a.reports(), Rebuilt: a.rebuiltAt, Pace: a.pace,
 		Logs: a.recentLines, Settings: a.settings,
 		Progress: a.sending, Metrics: a.telemetry.MetricsHandler(), Tokens: tokens{a.secrets}, Preview: previews{a}, Alerts: told{a}, Wrap: a.telemetry.Handler, Logger: a.log, Now: a.now,
+		EventPoll: a.untold(2 * time.Second),
 	}
 	if a.cfg.TLSCertFile != "" {
 		o.TLS = &httpapi.TLSFiles{Cert: a.cfg.TLSCertFile, Key: a.cfg.TLSKeyFile, ClientCA: a.cfg.TLSClientCAFile}

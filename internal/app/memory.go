@@ -41,15 +41,21 @@ func chosen(environ []string, name string) bool {
 	return false
 }
 
-// restEvery is how often is looked whether there is nothing to do any more.
-const restEvery = 20 * time.Second
+const (
+	// restEvery is how often is looked whether there is nothing to do any more.
+	restEvery = 20 * time.Second
+	// restAgain is after how many such looks the little that goes on while nothing
+	// is to do is tidied up after.
+	restAgain = 3
+)
 
-// resting calls rest once when nothing has moved for a while: after the start, and
-// after each spell of work. It ends with ctx.
-func resting(ctx context.Context, moved func() int64, rest func()) {
+// resting calls rest when nothing has moved for a while: after the start, and
+// after each spell of work; and then again and again as long as nothing moves. It
+// ends with ctx.
+func resting(ctx context.Context, moved func() int64, rest func(again bool)) {
 	tick := time.NewTicker(restEvery)
 	defer tick.Stop()
-	last, rested := moved(), false
+	last, still := moved(), 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,20 +63,31 @@ func resting(ctx context.Context, moved func() int64, rest func()) {
 		case <-tick.C:
 		}
 		now := moved()
-		if now == last && !rested {
-			rest()
-			rested = true
-		} else if now != last {
-			rested = false
+		if now != last {
+			last, still = now, 0
+			continue
 		}
-		last = now
+		if still%restAgain == 0 {
+			rest(still > 0)
+		}
+		still++
 	}
 }
 
+// shrinkings is how many collections bring a lane's stack, grown by its work, back
+// to its smallest: each halves it. What a sync.Pool holds survives one of them.
+const shrinkings = 5
+
 // giveBack gives back what is not needed to do nothing: memory that was freed, and
-// the code and constants that the start, or the work, has touched.
-func (a *App) giveBack() {
-	runtime.GC() // what a sync.Pool holds survives one collection
+// the code and constants that the start, or the work, has touched. Again, it is
+// what a minute of doing nothing has touched, the collection of garbage among it:
+// else the runtime would collect on its own every two minutes, and keep.
+func (a *App) giveBack(again bool) {
+	if !again {
+		for range shrinkings {
+			runtime.GC()
+		}
+	}
 	debug.FreeOSMemory()
 	if _, err := dropCode(); err != nil {
 		a.log.Debug("pages of the program's file stay in memory", slog.Any("error", err))

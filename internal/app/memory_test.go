@@ -27,15 +27,21 @@ func TestTheOperatorsGOGCIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestMemoryIsGivenBackOnceAfterEachSpellOfWork(t *testing.T) {
+func TestMemoryIsGivenBackAfterEachSpellOfWorkAndTidiedWhileNothingMoves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		var moved, rests atomic.Int64
+		var moved, rests, tidied atomic.Int64
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			resting(ctx, moved.Load, func() { rests.Add(1) })
+			resting(ctx, moved.Load, func(again bool) {
+				if again {
+					tidied.Add(1)
+				} else {
+					rests.Add(1)
+				}
+			})
 		}()
 		for spell := range int64(3) {
 			for range 10 { // work
@@ -45,9 +51,13 @@ func TestMemoryIsGivenBackOnceAfterEachSpellOfWork(t *testing.T) {
 			if got := rests.Load(); got != spell {
 				t.Errorf("%d times while there was work, want %d", got, spell)
 			}
+			before := tidied.Load()
 			<-time.After(time.Hour) // virtual
 			if got := rests.Load(); got != spell+1 {
 				t.Errorf("%d times after spell %d", got, spell+1)
+			}
+			if got := tidied.Load() - before; got < 58 || got > 60 {
+				t.Errorf("tidied up %d times in an hour of nothing", got)
 			}
 		}
 		cancel()

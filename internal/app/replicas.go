@@ -61,6 +61,16 @@ func (a *App) openPostgres(ctx context.Context) error {
 	return nil
 }
 
+// untold is how often to look for events that nobody told us of: often where other
+// replicas write to the journal, and may die before they tell; hardly ever where
+// nobody else can.
+func (a *App) untold(often time.Duration) time.Duration {
+	if a.journal.Shared() {
+		return often
+	}
+	return time.Minute
+}
+
 // turnOf gives a channel's one right to try credentials that are not proven.
 func (a *App) turnOf(ch upload.Channel) func(ctx context.Context) (func(), error) {
 	if !a.journal.Shared() {

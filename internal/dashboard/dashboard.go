@@ -8,9 +8,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"html"
+	"io"
 	"io/fs"
 	"maps"
-	"mime"
 	"net/http"
 	"path"
 	"regexp"
@@ -30,12 +30,14 @@ const Policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-a
 
 const wordPrefix = "ui."
 
-// Asset is a file in both forms it is sent in; make one with [NewAsset].
+// Asset is a file as it is sent; make one with [NewAsset]. It is kept packed: what
+// does not take that gets it unpacked on the way.
 type Asset struct {
-	kind        string
-	plain, gzip []byte
-	tag         string
-	version     string // of all parts together; empty: it has no address of its own for each
+	kind    string
+	packed  []byte
+	size    int // unpacked
+	tag     string
+	version string // of all parts together; empty: it has no address of its own for each
 }
 
 var assets = sync.OnceValue(func() map[string]Asset {
@@ -118,24 +120,33 @@ func words(lang phrase.Lang) map[string]string {
 	return all
 }
 
+// kindOf is the media type by a name's ending. The machine's own table is not
+// asked: machines differ in it, and it would stay in memory.
+func kindOf(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".json":
+		return "application/json"
+	case ".svg":
+		return "image/svg+xml"
+	default:
+		return "application/octet-stream"
+	}
+}
+
 // NewAsset makes an asset of a content; the name says of what kind it is.
 func NewAsset(name string, content []byte) Asset {
 	sum := sha256.Sum256(content)
-	a := Asset{kind: mime.TypeByExtension(path.Ext(name)), plain: content, tag: `"` + hex.EncodeToString(sum[:8]) + `"`}
-	switch path.Ext(name) { // not left to the machine's own table
-	case ".js":
-		a.kind = "text/javascript; charset=utf-8"
-	case ".json":
-		a.kind = "application/json"
-	case ".svg":
-		a.kind = "image/svg+xml"
-	}
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is a valid one
 	_, _ = w.Write(content)                               // memory does not fail
 	_ = w.Close()
-	a.gzip = b.Bytes()
-	return a
+	return Asset{kind: kindOf(name), packed: bytes.Clone(b.Bytes()), size: len(content), tag: `"` + hex.EncodeToString(sum[:8]) + `"`}
 }
 
 // Has reports whether there is an asset of that name.
@@ -162,13 +173,24 @@ func (a Asset) Serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	body := a.plain
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		body = a.gzip
-		h.Set("Content-Encoding", "gzip")
-	}
 	h.Set("Content-Type", a.kind)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		h.Set("Content-Length", strconv.Itoa(len(a.packed)))
+		w.WriteHeader(http.StatusOK)
+		_, _ = w.Write(a.packed) // a client that has left is nobody to tell
+		return
+	}
+	h.Set("Content-Length", strconv.Itoa(a.size))
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body) // a client that has left is nobody to tell
+	_ = a.unpack(w)
+}
+
+func (a Asset) unpack(w io.Writer) error {
+	unpacked, err := gzip.NewReader(bytes.NewReader(a.packed))
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, unpacked) //nolint:gosec // what was packed here, of our own
+	return err
 }

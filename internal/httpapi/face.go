@@ -3,10 +3,11 @@ package httpapi
 import (
 	"net/http"
 	"strings"
+	"sync"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 
+	"github.com/hqms-sidecar/hqms-sidecar/api"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/dashboard"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
 )
@@ -33,27 +34,35 @@ func serveAsset(c echo.Context) error {
 	return nil
 }
 
-// docsPages are the documentation's pages, one in each language.
-func docsPages(spec *openapi3.T) (map[phrase.Lang]dashboard.Asset, error) {
-	all := map[phrase.Lang]dashboard.Asset{}
+// docsPages makes the documentation's pages, each when it is first asked for: most
+// programs are never asked, and the document they are made of is large.
+func docsPages() map[phrase.Lang]func() (dashboard.Asset, error) {
+	all := map[phrase.Lang]func() (dashboard.Asset, error){}
 	for _, lang := range phrase.Langs() {
-		page, err := renderDocs(spec, lang)
-		if err != nil {
-			return nil, err
-		}
-		all[lang] = dashboard.NewAsset(dashboard.Page, page)
+		all[lang] = sync.OnceValues(func() (dashboard.Asset, error) {
+			spec, err := api.Spec()
+			if err != nil {
+				return dashboard.Asset{}, err
+			}
+			page, err := renderDocs(spec, lang)
+			return dashboard.NewAsset(dashboard.Page, page), err
+		})
 	}
-	return all, nil
+	return all
 }
 
 // serveDocs shows the documentation.
-func serveDocs(pages map[phrase.Lang]dashboard.Asset) echo.HandlerFunc {
+func serveDocs(pages map[phrase.Lang]func() (dashboard.Asset, error)) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		page, ok := pages[phrase.Lang(c.QueryParam("lang"))]
 		if !ok {
 			page = pages[phrase.Chinese]
 		}
-		page.Serve(c.Response(), c.Request())
+		asset, err := page()
+		if err != nil {
+			return err
+		}
+		asset.Serve(c.Response(), c.Request())
 		return nil
 	}
 }

@@ -137,10 +137,6 @@ func (s *Server) build() error {
 	if err != nil {
 		return err
 	}
-	docs, err := docsPages(spec)
-	if err != nil {
-		return err
-	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // nobody is believed about whom they speak for
@@ -154,7 +150,7 @@ func (s *Server) build() error {
 	e.Use(nameRoute, recoverPanic, securityHeaders, gate.guard, serveFace, limitBody(ops, o.BodyLimit, streamLimit), newValidator(ops).check)
 	api.RegisterHandlers(e, api.NewStrictHandler(h, []api.StrictMiddlewareFunc{acceptCSV, h.acceptLines}))
 	e.GET("/openapi.yaml", serveDocument)
-	e.GET("/docs", serveDocs(docs))
+	e.GET("/docs", serveDocs(docsPages()))
 	e.GET("/ui/:file", serveAsset)
 	e.GET("/session", gate.getSession)
 	e.POST("/session", gate.createSession)

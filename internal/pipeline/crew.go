@@ -22,7 +22,7 @@ type crew struct {
 	lanes  int
 
 	look   chan struct{} // capacity 1: there may be something to claim
-	handed chan claimed  // capacity lanes: claimed for a lane that is out of work
+	handed chan *claimed // capacity lanes: claimed for a lane that is out of work
 	free   atomic.Int32  // lanes out of work, those that wait for what is handed among them
 
 	asking atomic.Bool    // somebody will ask what is due next
@@ -45,7 +45,7 @@ type claimed struct {
 func newCrew(key crewKey, lanes int) *crew {
 	return &crew{
 		crewKey: key, stages: map[upload.State]Stage{}, lanes: lanes,
-		look: make(chan struct{}, 1), handed: make(chan claimed, lanes),
+		look: make(chan struct{}, 1), handed: make(chan *claimed, lanes),
 	}
 }
 
@@ -99,29 +99,30 @@ func (c *crew) signalIn(d time.Duration) {
 	c.alarm = own
 }
 
-// next waits for an upload for a lane; false: ctx has ended.
-func (p *Pipeline) next(ctx context.Context, c *crew) (claimed, bool) {
+// next waits for an upload for a lane; nil: ctx has ended. It gives a pointer, as
+// a waiting lane's stack is to be small: there are many, and most of them wait.
+func (p *Pipeline) next(ctx context.Context, c *crew) *claimed {
 	c.free.Add(1)
 	defer c.free.Add(-1)
 	for {
 		select {
 		case x := <-c.handed: // rather than asking
-			return x, true
+			return x
 		default:
 		}
 		select {
 		case <-ctx.Done():
-			return claimed{}, false
+			return nil
 		case x := <-c.handed:
-			return x, true
+			return x
 		case <-c.look:
 		}
 		if ctx.Err() != nil { // both came at once
-			return claimed{}, false
+			return nil
 		}
 		p.alive(c)
-		if x, ok := p.claim(ctx, c); ok {
-			return x, true
+		if x := p.claim(ctx, c); x != nil {
+			return x
 		}
 	}
 }
@@ -138,21 +139,21 @@ func (p *Pipeline) first(c *crew) []upload.Kind {
 }
 
 // claim claims for all lanes that are out of work, and gives the first of what
-// it got to the caller.
-func (p *Pipeline) claim(ctx context.Context, c *crew) (claimed, bool) {
+// it got to the caller; nil: there was nothing.
+func (p *Pipeline) claim(ctx context.Context, c *crew) *claimed {
 	c.claiming.Lock()
 	defer c.claiming.Unlock()
 	select {
 	case x := <-c.handed: // by whoever claimed meanwhile, who counted this lane
 		c.signal()
-		return x, true
+		return x
 	default:
 	}
 	states, most := c.open(), max(1, int(c.free.Load())-len(c.handed))
 	idle := min(idleLook, p.Lease/2)
 	if len(states) == 0 {
 		c.signalIn(idle)
-		return claimed{}, false
+		return nil
 	}
 	now := p.Now()
 	got, err := p.Journal.ClaimSome(ctx, journal.Claim{Channel: c.channel, States: states, First: p.first(c), Owner: p.Owner, Lease: p.Lease, Now: now}, most)
@@ -161,21 +162,21 @@ func (p *Pipeline) claim(ctx context.Context, c *crew) (claimed, bool) {
 			p.Logger.Warn("journal does not answer, will try again", slog.String("channel", string(c.channel)), slog.Any("error", err))
 			c.signalIn(journalPause)
 		}
-		return claimed{}, false
+		return nil
 	}
 	switch len(got) {
 	case 0:
 		c.signalIn(p.untilDue(ctx, c, states))
-		return claimed{}, false
+		return nil
 	case most:
 		c.signal() // there may be more, for whoever is next out of work
 	default:
 		p.askSoon(ctx, c, states)
 	}
 	for _, u := range got[1:] {
-		c.handed <- claimed{u, now.Add(p.Lease)}
+		c.handed <- &claimed{u, now.Add(p.Lease)}
 	}
-	return claimed{got[0], now.Add(p.Lease)}, true
+	return &claimed{got[0], now.Add(p.Lease)}
 }
 
 // askAfter is how long after a claim the journal is asked what is due next: the

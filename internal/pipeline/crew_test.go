@@ -122,7 +122,7 @@ func TestWhatWasHandedToALaneThatEndsIsGivenBack(t *testing.T) {
 		p := build(m, way())
 		c := p.crews[crewKey{upload.Flu, Light}]
 		c.free.Add(2) // two lanes are out of work, one of which ends now
-		if x, ok := p.claim(t.Context(), c); !ok || x.ID != "a" || !m.leased("b") {
+		if x := p.claim(t.Context(), c); x == nil || x.ID != "a" || !m.leased("b") {
 			t.Fatal("the second was not claimed for the second lane")
 		}
 		p.dismissCrew(c)

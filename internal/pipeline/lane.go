@@ -29,8 +29,8 @@ const (
 // lane claims and works until ctx ends.
 func (p *Pipeline) lane(ctx context.Context, c *crew) {
 	for {
-		x, ok := p.next(ctx, c)
-		if !ok {
+		x := p.next(ctx, c)
+		if x == nil {
 			return
 		}
 		p.alive(c)
@@ -43,7 +43,7 @@ func (p *Pipeline) lane(ctx context.Context, c *crew) {
 
 // work takes a claimed upload as far as it goes without waiting. The error is the
 // journal's.
-func (p *Pipeline) work(ctx context.Context, c *crew, x claimed) error {
+func (p *Pipeline) work(ctx context.Context, c *crew, x *claimed) error {
 	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
 	defer cancel()
 	if ctx.Err() != nil || !c.runs(x.State) { // the channel was closed since it was claimed
@@ -74,7 +74,7 @@ func (p *Pipeline) RunOnce(ctx context.Context, ch upload.Channel, kind Crew) (b
 	if err != nil || len(got) == 0 {
 		return false, err
 	}
-	return true, p.work(ctx, c, claimed{got[0], now.Add(p.Lease)})
+	return true, p.work(ctx, c, &claimed{got[0], now.Add(p.Lease)})
 }
 
 // step runs one stage and records what came of it. It reports whether the lane

@@ -202,6 +202,7 @@ func (l *loader) finish(d *draft) error {
 		}
 		y.Columns[i].Dictionary = dict
 	}
+	y.Columns = append(make([]Column, 0, len(y.Columns)), y.Columns...) // kept as long as the program runs: no room to grow
 	y.lists = l.lists(y.Standard)
 	for _, r := range d.rules {
 		rule, err := parseRule(y, r)

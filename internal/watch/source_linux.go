@@ -28,8 +28,12 @@ func (s *source) listen(dir string) error {
 	return nil
 }
 
+// heard is how many bytes of events are read at a time. It is a variable so that
+// the buffer is on the heap: on the stack it would double that several times.
+var heard = 16 << 10
+
 func (s *source) read(f *os.File) {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, heard)
 	moved := moves{}
 	for {
 		n, err := f.Read(buf)
