@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -31,15 +32,18 @@ func (b *bench) rows(ctx context.Context, t *testing.T) {
 			s := b.sidecar(ctx, t, dir, server)
 			s.ready(ctx, t)
 			statuses.add(n, s.answered(ctx, t, "/status"))
-			first, next := s.page(ctx, t, "")
+			first, next := s.page(ctx, t, "", 10)
 			var deep []time.Duration
 			for range 10 {
 				var d time.Duration
-				d, next = s.page(ctx, t, next)
+				d, next = s.page(ctx, t, next, 10)
 				deep = append(deep, d)
 			}
 			lists.add(n, max(first, quantile(deep, 0.5)))
 			b.note(figure{Part: "rows", What: fmt.Sprintf("%d rows: resident memory, lists read", n), Value: s.memory(t, "VmRSS"), Unit: "MiB"})
+			if n > listed {
+				b.readAll(ctx, t, s)
+			}
 		})
 	}
 	if t.Failed() {
@@ -48,6 +52,23 @@ func (b *bench) rows(ctx context.Context, t *testing.T) {
 	b.atMost(figure{Part: "rows", What: fmt.Sprintf("start to ready, %d rows", most), Value: starts.last(), Unit: "ms", Ratio: starts.growth(), Yardstick: "× that with a hundredth of the rows; " + starts.fit()}, 2000)
 	b.note(figure{Part: "rows", What: fmt.Sprintf("page of the list, %d rows", most), Value: lists.last(), Unit: "ms", Ratio: lists.growth(), Yardstick: "× that with a hundredth of the rows; " + lists.fit()})
 	b.note(figure{Part: "rows", What: fmt.Sprintf("/status, %d rows", most), Value: statuses.last(), Unit: "ms", Ratio: statuses.growth(), Yardstick: "× that with a hundredth of the rows; " + statuses.fit()})
+}
+
+// listed is how many rows of a longer list are read through the API, page by page.
+const listed = 100_000
+
+// readAll reads a long list as a program would, in the largest pages there are.
+func (b *bench) readAll(ctx context.Context, t *testing.T, s *sidecar) {
+	t.Helper()
+	const most = 500
+	began, cpu, cursor := time.Now(), s.cpu(t), ""
+	for range listed / most {
+		_, cursor = s.page(ctx, t, cursor, most)
+	}
+	took := time.Since(began)
+	b.note(figure{Part: "rows", What: fmt.Sprintf("a list of %d rows, %d a page", listed, most), Value: listed / took.Seconds(), Unit: "rows/s"})
+	b.note(figure{Part: "rows", What: "the same: CPU for a thousand rows", Value: ms(s.cpu(t)-cpu) / listed * 1000, Unit: "ms"})
+	b.note(figure{Part: "rows", What: "the same: peak resident memory", Value: s.memory(t, "VmHWM"), Unit: "MiB"})
 }
 
 // answered is the median time of five answers.
@@ -64,12 +85,12 @@ func (s *sidecar) answered(ctx context.Context, t *testing.T, path string) time.
 }
 
 // page reads one page of the list and gives the cursor of the next.
-func (s *sidecar) page(ctx context.Context, t *testing.T, cursor string) (took time.Duration, next string) {
+func (s *sidecar) page(ctx context.Context, t *testing.T, cursor string, limit int) (took time.Duration, next string) {
 	t.Helper()
 	var list struct {
 		Next string `json:"next"`
 	}
-	path := "/uploads?limit=10"
+	path := "/uploads?limit=" + strconv.Itoa(limit)
 	if cursor != "" {
 		path += "&cursor=" + cursor
 	}
