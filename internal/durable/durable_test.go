@@ -443,3 +443,46 @@ func names(t *testing.T, path string) string {
 	}
 	return strings.Join(all, " ")
 }
+
+func TestOneSyncOfTheParentsDoesForAllFilesOfADirectory(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	var made, synced []string
+	d := durabletest.Dir(t, path, durable.WithHook(func(op durable.Op, name string) error {
+		switch op {
+		case durable.OpMkdir:
+			made = append(made, name)
+		case durable.OpSyncDir:
+			synced = append(synced, name)
+		}
+		return nil
+	}))
+	move := func(name string, wantMade, wantSynced string) {
+		t.Helper()
+		durabletest.Write(t, filepath.Join(path, name), name)
+		made, synced = nil, nil
+		if err := durable.MoveInto(d, name, d, "2026/11/"+name); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(made, " "); got != wantMade {
+			t.Errorf("%s: made %q, want %q", name, got, wantMade)
+		}
+		if got := strings.Join(synced, " "); got != wantSynced {
+			t.Errorf("%s: synced %q, want %q", name, got, wantSynced)
+		}
+		if got, err := os.ReadFile(filepath.Join(path, "2026/11", name)); err != nil || string(got) != name {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	const long, all = "2026/11 2026 2026/11", ". 2026 2026/11 ."
+	move("a", long, all)
+	move("b", "", "2026/11 .")
+	if err := os.RemoveAll(filepath.Join(path, "2026")); err != nil {
+		t.Fatal(err)
+	}
+	move("c", long, all) // made again, and for good
+	move("d", "", "2026/11 .")
+	if err := durable.MoveInto(d, "none", d, "2026/11/none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}

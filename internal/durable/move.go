@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -214,8 +215,13 @@ const (
 	mostBuffer  = 256 << 10
 )
 
+// buffers are of leastBuffer, which is enough for most files.
+var buffers = sync.Pool{New: func() any { return new([leastBuffer]byte) }}
+
 func copyDigest(ctx context.Context, w io.Writer, r io.Reader) (Content, error) {
-	sum, buf := sha256.New(), make([]byte, leastBuffer)
+	first, _ := buffers.Get().(*[leastBuffer]byte)
+	defer buffers.Put(first)
+	sum, buf := sha256.New(), first[:]
 	var size int64
 	for {
 		if err := ctx.Err(); err != nil {

@@ -30,7 +30,7 @@ func (j *Journal) Readmit(ctx context.Context, all []upload.Upload, now time.Tim
 	err = j.transact(ctx, func(t txn) error {
 		written = 0
 		for _, u := range all {
-			n, err := j.readmit(ctx, t, stored(u), now)
+			n, err := j.readmit(ctx, t, asStored(u), now)
 			if err != nil {
 				return fmt.Errorf("upload %s: %w", u.ID, err)
 			}
@@ -158,12 +158,9 @@ func put(ctx context.Context, t txn, known bool, have held, u upload.Upload) err
 		_, err := t.exec(ctx, `INSERT INTO uploads (`+columnNames()+`) VALUES (`+marks(len(args))+`)`, args...)
 		return err
 	}
-	set, args, err := differences(&have.Upload, &u)
-	if err != nil {
-		return err
-	}
+	set, args := differences(&have.Upload, &u)
 	set = append(set, "lease_owner = NULL", "lease_until = NULL", "fence = fence + 1")
-	_, err = t.exec(ctx, `UPDATE uploads SET `+strings.Join(set, ", ")+` WHERE id = ?`, append(args, u.ID)...)
+	_, err := t.exec(ctx, `UPDATE uploads SET `+strings.Join(set, ", ")+` WHERE id = ?`, append(args, u.ID)...)
 	return err
 }
 

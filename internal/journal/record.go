@@ -82,7 +82,7 @@ func (j *Journal) change(ctx context.Context, s step) (upload.Upload, error) {
 		if after, err = s.outcome.Apply(before.Upload, s.now); err != nil {
 			return err
 		}
-		after = stored(after)
+		after = asStored(after)
 		return s.write(ctx, t, before, &after)
 	})
 	if err != nil {
@@ -108,10 +108,7 @@ func (s step) write(ctx context.Context, t txn, before held, after *upload.Uploa
 	if err := s.adopt(ctx, t, *after); err != nil {
 		return err
 	}
-	set, args, err := differences(&before.Upload, after)
-	if err != nil {
-		return err
-	}
+	set, args := differences(&before.Upload, after)
 	keep := s.keep && after.State.Open()
 	if !keep {
 		set = append(set, "lease_owner = NULL", "lease_until = NULL")

@@ -5,85 +5,103 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
-// column is a column of uploads and where its value is in an Upload. The
-// reference serves as destination of a scan and as argument of a statement.
+// column is a column of uploads: where its value is in an Upload, as destination of
+// a scan and as argument of a statement, and whether it is the same in two of them.
 type column struct {
 	name string
-	ref  any
+	ref  func(u *upload.Upload) any
+	same func(a, b *upload.Upload) bool
+}
+
+// plain is a column that the database takes as it is.
+func plain[T comparable](name string, at func(u *upload.Upload) *T) column {
+	return stored(name, at, func(v *T) any { return v })
+}
+
+// moment is a column of a time.
+func moment(name string, at func(u *upload.Upload) *time.Time) column {
+	c := stored(name, at, func(t *time.Time) any { return nanos{t} })
+	c.same = func(a, b *upload.Upload) bool { return at(a).Equal(*at(b)) }
+	return c
+}
+
+// stored is a column whose value as says how it is stored.
+func stored[T comparable](name string, at func(u *upload.Upload) *T, as func(v *T) any) column {
+	return column{name, func(u *upload.Upload) any { return as(at(u)) }, func(a, b *upload.Upload) bool { return *at(a) == *at(b) }}
 }
 
 // columns is the one list of what is stored of an upload.
-func columns(u *upload.Upload) []column {
-	return []column{
-		{"id", &u.ID},
-		{"batch_id", &u.BatchID},
-		{"channel", &u.Channel},
-		{"kind", &u.Kind},
-		{"filename", &u.Filename},
-		{"source_inode", bits{&u.Source.Inode}},
-		{"source_size", &u.Source.Size},
-		{"source_mod_time", &u.Source.ModTime},
-		{"source_change_time", &u.Source.ChangeTime},
-		{"digest", &u.Digest},
-		{"data_rows", &u.Rows},
-		{"charset", &u.Charset},
-		{"standard", &u.Standard},
-		{"packed_size", &u.PackedSize},
-		{"packed_digest", &u.PackedDigest},
-		{"state", &u.State},
-		{"verdict", &u.Verdict},
-		{"verdict_reason", &u.VerdictReason},
-		{"reason", &u.Reason},
-		{"detail", &u.Detail},
-		{"attempt", &u.Attempt},
-		{"polls", &u.Polls},
-		{"resume_at", &u.ResumeAt},
-		{"forced", &u.Forced},
-		{"replaces_id", &u.ReplacesID},
-		{"content_key", optional{&u.ContentKey}},
-		{"ticket_token", &u.Ticket.Token},
-		{"ticket_url", &u.Ticket.URL},
-		{"ticket_offset", &u.Ticket.Offset},
-		{"ticket_issued_at", nanos{&u.Ticket.IssuedAt}},
-		{"ticket_fate", &u.Ticket.Fate},
-		{"ticket_unknowns", &u.Ticket.Unknowns},
-		{"ticket_unknown_since", nanos{&u.Ticket.UnknownSince}},
-		{"receipt", receipt{&u.Receipt}},
-		{"findings_fatal", &u.Findings.Fatal},
-		{"findings_error", &u.Findings.Error},
-		{"findings_warning", &u.Findings.Warning},
-		{"place", &u.Place},
-		{"path", &u.Path},
-		{"spotted_at", nanos{&u.SpottedAt}},
-		{"updated_at", nanos{&u.UpdatedAt}},
-		{"next_attempt_at", nanos{&u.NextAttemptAt}},
-		{"sent_at", nanos{&u.SentAt}},
-		{"finished_at", nanos{&u.FinishedAt}},
-		{"trace_id", &u.TraceID},
-		{"root_span_id", &u.RootSpanID},
-	}
+var columns = []column{
+	plain("id", func(u *upload.Upload) *upload.ID { return &u.ID }),
+	plain("batch_id", func(u *upload.Upload) *string { return &u.BatchID }),
+	plain("channel", func(u *upload.Upload) *upload.Channel { return &u.Channel }),
+	plain("kind", func(u *upload.Upload) *upload.Kind { return &u.Kind }),
+	plain("filename", func(u *upload.Upload) *string { return &u.Filename }),
+	stored("source_inode", func(u *upload.Upload) *uint64 { return &u.Source.Inode }, func(n *uint64) any { return bits{n} }),
+	plain("source_size", func(u *upload.Upload) *int64 { return &u.Source.Size }),
+	plain("source_mod_time", func(u *upload.Upload) *int64 { return &u.Source.ModTime }),
+	plain("source_change_time", func(u *upload.Upload) *int64 { return &u.Source.ChangeTime }),
+	plain("digest", func(u *upload.Upload) *string { return &u.Digest }),
+	plain("data_rows", func(u *upload.Upload) *int64 { return &u.Rows }),
+	plain("charset", func(u *upload.Upload) *string { return &u.Charset }),
+	plain("standard", func(u *upload.Upload) *string { return &u.Standard }),
+	plain("packed_size", func(u *upload.Upload) *int64 { return &u.PackedSize }),
+	plain("packed_digest", func(u *upload.Upload) *string { return &u.PackedDigest }),
+	plain("state", func(u *upload.Upload) *upload.State { return &u.State }),
+	plain("verdict", func(u *upload.Upload) *upload.Verdict { return &u.Verdict }),
+	plain("verdict_reason", func(u *upload.Upload) *upload.Reason { return &u.VerdictReason }),
+	plain("reason", func(u *upload.Upload) *upload.Reason { return &u.Reason }),
+	plain("detail", func(u *upload.Upload) *string { return &u.Detail }),
+	plain("attempt", func(u *upload.Upload) *int { return &u.Attempt }),
+	plain("polls", func(u *upload.Upload) *int { return &u.Polls }),
+	plain("resume_at", func(u *upload.Upload) *upload.State { return &u.ResumeAt }),
+	plain("forced", func(u *upload.Upload) *bool { return &u.Forced }),
+	plain("replaces_id", func(u *upload.Upload) *upload.ID { return &u.ReplacesID }),
+	stored("content_key", func(u *upload.Upload) *string { return &u.ContentKey }, func(s *string) any { return optional{s} }),
+	plain("ticket_token", func(u *upload.Upload) *string { return &u.Ticket.Token }),
+	plain("ticket_url", func(u *upload.Upload) *string { return &u.Ticket.URL }),
+	plain("ticket_offset", func(u *upload.Upload) *int64 { return &u.Ticket.Offset }),
+	moment("ticket_issued_at", func(u *upload.Upload) *time.Time { return &u.Ticket.IssuedAt }),
+	plain("ticket_fate", func(u *upload.Upload) *upload.Fate { return &u.Ticket.Fate }),
+	plain("ticket_unknowns", func(u *upload.Upload) *int { return &u.Ticket.Unknowns }),
+	moment("ticket_unknown_since", func(u *upload.Upload) *time.Time { return &u.Ticket.UnknownSince }),
+	{
+		"receipt", func(u *upload.Upload) any { return receipt{&u.Receipt} },
+		func(a, b *upload.Upload) bool { return reflect.DeepEqual(a.Receipt, b.Receipt) },
+	},
+	plain("findings_fatal", func(u *upload.Upload) *int64 { return &u.Findings.Fatal }),
+	plain("findings_error", func(u *upload.Upload) *int64 { return &u.Findings.Error }),
+	plain("findings_warning", func(u *upload.Upload) *int64 { return &u.Findings.Warning }),
+	plain("place", func(u *upload.Upload) *upload.Place { return &u.Place }),
+	plain("path", func(u *upload.Upload) *string { return &u.Path }),
+	moment("spotted_at", func(u *upload.Upload) *time.Time { return &u.SpottedAt }),
+	moment("updated_at", func(u *upload.Upload) *time.Time { return &u.UpdatedAt }),
+	moment("next_attempt_at", func(u *upload.Upload) *time.Time { return &u.NextAttemptAt }),
+	moment("sent_at", func(u *upload.Upload) *time.Time { return &u.SentAt }),
+	moment("finished_at", func(u *upload.Upload) *time.Time { return &u.FinishedAt }),
+	plain("trace_id", func(u *upload.Upload) *string { return &u.TraceID }),
+	plain("root_span_id", func(u *upload.Upload) *string { return &u.RootSpanID }),
 }
 
 func columnNames() string {
-	cols := columns(&upload.Upload{})
-	names := make([]string, len(cols))
-	for i, c := range cols {
+	names := make([]string, len(columns))
+	for i, c := range columns {
 		names[i] = c.name
 	}
 	return strings.Join(names, ", ")
 }
 
 func refs(u *upload.Upload) []any {
-	cols := columns(u)
-	all := make([]any, len(cols))
-	for i, c := range cols {
-		all[i] = c.ref
+	all := make([]any, len(columns), len(columns)+2) // and what the caller puts beside them
+	for i, c := range columns {
+		all[i] = c.ref(u)
 	}
 	return all
 }
@@ -91,40 +109,29 @@ func refs(u *upload.Upload) []any {
 // differences gives the assignments ("state = ?, …") and arguments that turn
 // the stored before into after. Writing only what changed leaves the indices of
 // the rest alone.
-func differences(before, after *upload.Upload) (set []string, args []any, err error) {
-	old := columns(before)
-	for i, c := range columns(after) {
-		a, err := driver.DefaultParameterConverter.ConvertValue(old[i].ref)
-		if err != nil {
-			return nil, nil, fmt.Errorf("column %s: %w", c.name, err)
-		}
-		b, err := driver.DefaultParameterConverter.ConvertValue(c.ref)
-		if err != nil {
-			return nil, nil, fmt.Errorf("column %s: %w", c.name, err)
-		}
-		if a != b {
-			set, args = append(set, c.name+" = ?"), append(args, b)
+func differences(before, after *upload.Upload) (set []string, args []any) {
+	for _, c := range columns {
+		if !c.same(before, after) {
+			set, args = append(set, c.name+" = ?"), append(args, c.ref(after))
 		}
 	}
-	return set, args, nil
+	return set, args
 }
 
-// stored gives the upload as it reads from the database: whole nanoseconds in
+// asStored gives the upload as it reads from the database: whole nanoseconds in
 // UTC, without a monotonic clock's reading. Its detail may quote anybody: what no
 // database takes as text must not keep an outcome from being recorded.
-func stored(u upload.Upload) upload.Upload {
+func asStored(u upload.Upload) upload.Upload {
 	u.Detail = strings.ReplaceAll(strings.ToValidUTF8(u.Detail, "\ufffd"), "\x00", "\ufffd")
-	for _, c := range columns(&u) {
-		switch r := c.ref.(type) {
-		case nanos:
-			*r.t = exact(*r.t)
-		case receipt:
-			if *r.r != nil {
-				copied := **r.r
-				copied.At = exact(copied.At)
-				*r.r = &copied
-			}
+	for _, c := range columns {
+		if n, ok := c.ref(&u).(nanos); ok {
+			*n.t = exact(*n.t)
 		}
+	}
+	if u.Receipt != nil {
+		copied := *u.Receipt
+		copied.At = exact(copied.At)
+		u.Receipt = &copied
 	}
 	return u
 }

@@ -179,7 +179,7 @@ func newUpload(s upload.Sighting) upload.Upload {
 		u.BatchID = upload.NewUUID(s.At)
 	}
 	u.TraceID, u.RootSpanID = upload.NewTraceID()
-	return stored(u)
+	return asStored(u)
 }
 
 // isOpen is the condition of the indices that hold open rows only. It must be

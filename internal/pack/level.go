@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/klauspost/compress/flate"
 
@@ -31,7 +32,7 @@ func (s *Stage) level(u upload.Upload) int {
 // compressors keeps compressors for the next file: each has tables of a
 // megabyte or more, too much to make anew a hundred times a second.
 type compressors struct {
-	fast [lastFast + 1]sync.Pool
+	fast [lastFast + 1]spares
 	slow sync.Pool
 	// busy is set while a packing uses package optimal: each would take two cores
 	// and 9 MB, so there is one at a time.
@@ -39,6 +40,52 @@ type compressors struct {
 	// sharing is how many recompressions there are, which go no faster than the
 	// link.
 	sharing atomic.Int32
+}
+
+// mostSpares is how many compressors of a level are kept, and keptFor how long after
+// the last use. The garbage collector, which small files call every few of them,
+// would take those of a sync.Pool away.
+const (
+	mostSpares = 2
+	keptFor    = 10 * time.Second
+)
+
+// spares are compressors out of use.
+type spares struct {
+	mu    sync.Mutex
+	free  []*flate.Writer
+	clear *time.Timer
+}
+
+func (s *spares) take() *flate.Writer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.free) - 1
+	if last < 0 {
+		return nil
+	}
+	w := s.free[last]
+	s.free = s.free[:last]
+	return w
+}
+
+func (s *spares) put(w *flate.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < mostSpares {
+		s.free = append(s.free, w)
+	}
+	if s.clear == nil {
+		s.clear = time.AfterFunc(keptFor, s.drop)
+	} else {
+		s.clear.Reset(keptFor)
+	}
+}
+
+func (s *spares) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = nil
 }
 
 // mostSharing bounds the recompressions that there are at a time.
@@ -69,13 +116,13 @@ func (c *compressors) get(level int, w io.Writer) (_ io.WriteCloser, _ int, put 
 		return ow, level, put, nil
 	}
 	pool := &c.fast[level]
-	fw, ok := pool.Get().(*flate.Writer)
-	if ok {
+	fw := pool.take()
+	if fw != nil {
 		fw.Reset(w)
 	} else if fw, err = flate.NewWriter(w, level); err != nil {
 		return nil, level, func() {}, err
 	}
-	return fw, level, func() { pool.Put(fw) }, nil
+	return fw, level, func() { pool.put(fw) }, nil
 }
 
 // optimal needs busy; put gives it back.
