@@ -82,12 +82,14 @@ microbench: ## benchmarks of packages, ten times each, for benchstat
 	go test -run '^$$' -bench . -count 10 -benchtime 200ms ./internal/watch
 	go test -run '^$$' -bench . -count 10 -benchtime 2x -cpu 1 ./internal/validate
 
-profile: build ## what small files spend time and memory on: bin/profile/*.pprof; keep it with the release
+profile: build ## what small files spend time and memory on: bin/profile/*.pprof, and as a text to be kept with the release
 	mkdir -p bin/profile
 	CGO_ENABLED=0 go build -trimpath -tags profile -ldflags '-X github.com/hqms-sidecar/hqms-sidecar/internal/app.Version=$(VERSION)' -o bin/profile/hqms-sidecar ./cmd/hqms-sidecar
 	cp bin/hqms-sandbox bin/profile/
 	PROFILE_DIR=$(CURDIR)/bin/profile HQMS_E2E_BIN=$(CURDIR)/bin/profile HQMS_BENCH=1 HQMS_BENCH_PARTS=drain HQMS_BENCH_FILES=$(or $(BENCH_FILES),1000) \
 		go test -run TestBench/drain -count 1 -v -timeout 20m ./internal/bench
+	cd bin/profile && for what in 'cpu cpu' 'allocs alloc_space' 'heap inuse_space'; do set -- $$what; \
+		for order in flat cum; do echo "== $$1, $$order"; go tool pprof -sample_index=$$2 -top -$$order -nodecount 40 hqms-sidecar $$1.pprof 2>/dev/null | grep -v '^Time:'; done; done > profile.txt
 
 .PHONY: chaos chaos-short
 CHAOS ?= 15m
