@@ -18,6 +18,9 @@ import (
 // claimed is how many files each claim figure is taken from.
 const claimed = 100
 
+// quiet is the quiet period of the figure that is about it.
+const quiet = 200 * time.Millisecond
+
 // claim measures from the moment a file is complete to the moment the journal
 // says that it is taken (settled), one file at a time.
 func (b *bench) claim(ctx context.Context, t *testing.T) {
@@ -25,29 +28,38 @@ func (b *bench) claim(ctx context.Context, t *testing.T) {
 	for _, way := range []struct {
 		name   string
 		settle string
+		after  time.Duration // that has to pass in any case
 		put    func(t *testing.T, dir, name string, text []byte) time.Time
 	}{
-		{"rename into place", "auto", rename},
-		{"rename into place, SETTLE=closed", "closed", rename},
-		{"close, SETTLE=closed", "closed", closing},
+		{"rename into place", "auto", 0, rename},
+		{"rename into place, SETTLE=closed", "closed", 0, rename},
+		{"close, SETTLE=closed", "closed", 0, closing},
+		{"end of QUIET_PERIOD=200ms, SETTLE=quiet", "quiet", quiet, closing},
 	} {
 		t.Run(way.name, func(t *testing.T) {
-			s := b.sidecar(ctx, t, home(t), b.sandbox(ctx, t), "SETTLE="+way.settle, "POLL_MIN=20ms")
+			s := b.sidecar(ctx, t, home(t), b.sandbox(ctx, t), "SETTLE="+way.settle, "POLL_MIN=20ms", "QUIET_PERIOD="+quiet.String())
 			s.ready(ctx, t)
 			events := s.follow(ctx, t)
 			var spotted, settled []time.Duration
 			for i := range claimed {
-				moment := way.put(t, s.flu, fileName(i), b.small(t, uint64(i)))
+				moment := way.put(t, s.flu, fileName(i), b.small(t, uint64(i))).Add(way.after)
 				j := journeys(ctx, t, events, 1)[0]
 				spotted, settled = append(spotted, j["spotted"].Sub(moment)), append(settled, j["settled"].Sub(moment))
 			}
 			t.Logf("%s: the slowest are %s", way.name, slowest(settled))
-			b.note(figure{Part: "claim", What: way.name + " → spotted, p50", Value: ms(quantile(spotted, 0.5)), Unit: "ms"})
+			if way.after == 0 { // else it is spotted long before
+				b.note(figure{Part: "claim", What: way.name + " → spotted, p50", Value: ms(quantile(spotted, 0.5)), Unit: "ms"})
+			}
 			b.note(figure{
 				Part: "claim", What: way.name + " → settled, p50", Value: ms(quantile(settled, 0.5)), Unit: "ms",
 				Ratio: float64(quantile(settled, 0.5)) / float64(fsync), Yardstick: "× a durable commit",
 			})
-			b.atMost(figure{Part: "claim", What: way.name + " → settled, p99", Value: ms(quantile(settled, 0.99)), Unit: "ms"}, 10)
+			worst := figure{Part: "claim", What: way.name + " → settled, p99", Value: ms(quantile(settled, 0.99)), Unit: "ms"}
+			if way.after > 0 {
+				b.note(worst) // a file system's times may be 10 ms old
+			} else {
+				b.atMost(worst, 10)
+			}
 		})
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"crypto/sha256"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -40,12 +42,16 @@ func (b *bench) pass(ctx context.Context, t *testing.T) {
 			dir := home(t)
 			u := b.source(t, dir, feed, setting(t, "HQMS_BENCH_PASS", passed))
 			w := workshop{t: t, dir: dir, u: u}
-			whole := w.best(func() { w.validateAndPack(ctx, b) })
+			whole := w.best(func() { w.validate(ctx, b, true) })
+			check := w.best(func() { w.validate(ctx, b, false) })
 			alone := w.best(func() { w.pack(ctx) })
+			read := w.best(w.read)
 			plain := w.best(func() { w.zip(); w.read() })
 			rate := func(d time.Duration) float64 { return float64(u.Source.Size) / 1e6 / d.Seconds() }
-			b.note(figure{Part: "pass", What: feed.layout + ", GB18030: digest + check + pack", Value: rate(whole.wall), Unit: "MB/s", Ratio: rate(whole.wall) / rate(alone.wall), Yardstick: "× packing alone"})
-			b.note(figure{Part: "pass", What: feed.layout + ": the same, against the standard library", Value: rate(whole.wall), Unit: "MB/s", Ratio: rate(whole.wall) / rate(plain.wall), Yardstick: "× encoding/csv over x/text, then archive/zip and SHA-256"})
+			b.note(figure{Part: "pass", What: feed.layout + ", GB18030: digest + check + pack", Value: rate(whole.wall), Unit: "MB/s"})
+			b.atLeast(figure{Part: "pass", What: feed.layout + ": the same, in terms of packing alone", Value: rate(whole.wall) / rate(alone.wall), Unit: "×", Yardstick: fmt.Sprintf("× packing alone, %s MB/s", short(rate(alone.wall)))}, 0.9)
+			b.atLeast(figure{Part: "pass", What: feed.layout + ": the same, in terms of the standard library", Value: rate(whole.wall) / rate(plain.wall), Unit: "×", Yardstick: fmt.Sprintf("× encoding/csv over x/text, then archive/zip and SHA-256, %s MB/s", short(rate(plain.wall)))}, 3)
+			b.note(figure{Part: "pass", What: feed.layout + ": digest + check, nothing packed", Value: rate(check.wall), Unit: "MB/s", Ratio: rate(check.wall) / rate(read.wall), Yardstick: "× encoding/csv over x/text, which checks nothing"})
 			b.note(figure{Part: "pass", What: feed.layout + ": the same, in processor time", Value: rate(whole.cpu), Unit: "MB/CPU-s", Ratio: rate(whole.cpu) / rate(alone.cpu), Yardstick: "× packing alone"})
 		})
 	}
@@ -157,14 +163,18 @@ func (w workshop) pack(ctx context.Context) {
 	p.Abort()
 }
 
-func (w workshop) validateAndPack(ctx context.Context, b *bench) {
+func (w workshop) validate(ctx context.Context, b *bench, packing bool) {
 	s, closing := w.stage()
 	defer closing()
+	var to validate.Packer = nowhere{}
+	if packing {
+		to = packer{s}
+	}
 	d, err := durable.Open(filepath.Join(w.dir, string(w.u.Channel)))
 	must(w.t, err)
 	defer d.Close()
 	o, err := validate.New(validate.StageOptions{
-		Library: b.standards, Sources: map[upload.Channel]validate.Source{w.u.Channel: validate.DirSource{Dir: d}}, Packer: packer{s},
+		Library: b.standards, Sources: map[upload.Channel]validate.Source{w.u.Channel: validate.DirSource{Dir: d}}, Packer: to,
 	}).Run(ctx, w.u)
 	must(w.t, err)
 	if o.Name() != "validated" {
@@ -179,6 +189,21 @@ type packer struct{ *pack.Stage }
 func (p packer) Begin(ctx context.Context, u upload.Upload) (validate.Packing, error) {
 	return p.Stage.Begin(ctx, u)
 }
+
+// nowhere packs nothing.
+type nowhere struct{}
+
+// Begin implements validate.Packer.
+func (nowhere) Begin(context.Context, upload.Upload) (validate.Packing, error) { return nowhere{}, nil }
+
+// Write implements validate.Packing.
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+
+// Finish implements validate.Packing.
+func (nowhere) Finish() (int64, string, error) { return 1, "sha-256:" + strings.Repeat("0", 64), nil }
+
+// Abort implements validate.Packing.
+func (nowhere) Abort() {}
 
 // zip is what one would write without this product: the same bytes, the same
 // level, both digests, and an fsync.
