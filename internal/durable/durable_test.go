@@ -449,10 +449,10 @@ func TestOneSyncOfTheParentsDoesForAllFilesOfADirectory(t *testing.T) {
 	path := t.TempDir()
 	var made, synced []string
 	d := durabletest.Dir(t, path, durable.WithHook(func(op durable.Op, name string) error {
-		switch op {
-		case durable.OpMkdir:
+		if op == durable.OpMkdir {
 			made = append(made, name)
-		case durable.OpSyncDir:
+		}
+		if op == durable.OpSyncDir {
 			synced = append(synced, name)
 		}
 		return nil

@@ -39,8 +39,8 @@ func TestSpareCompressorsAreFewAndLetGoOfAtRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.put(w)
-		<-time.After(keptFor / 2) // virtual
-		s.put(s.take()) // used meanwhile
+		<-time.After(keptFor / 2)               // virtual
+		s.put(s.take())                         // used meanwhile
 		<-time.After(keptFor - time.Nanosecond) // virtual
 		if w := s.take(); w == nil {
 			t.Error("let go of while it was in use")
