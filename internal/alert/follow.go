@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -50,7 +51,7 @@ func (b *Book) Follow(ctx context.Context, f Feed) (more bool, err error) {
 	if err != nil || len(events) == 0 {
 		return false, err
 	}
-	steps, err := b.read(ctx, events)
+	steps, err := b.matter(ctx, read(events))
 	if err != nil {
 		return false, err
 	}
@@ -75,7 +76,8 @@ func (b *Book) Follow(ctx context.Context, f Feed) (more bool, err error) {
 type step struct {
 	raise  Event // empty: the file is no longer the matter
 	over   []Event
-	upload upload.Upload
+	id     upload.ID
+	upload upload.Upload // of the id, once matter has read it
 	reason upload.Reason
 }
 
@@ -83,18 +85,21 @@ var verdicts = map[upload.Verdict]Event{
 	upload.Rejected: Rejected, upload.PartiallyAccepted: Partial, upload.Invalid: Invalid, upload.Unresolved: Unresolved,
 }
 
-// read sorts events out, and looks up the uploads of those that matter.
-func (b *Book) read(ctx context.Context, events []upload.Event) ([]step, error) {
+// ofFiles are the alerts that what becomes of a file opens and ends, here alone.
+var ofFiles = []Event{Rejected, Partial, Invalid, Unresolved, Failed}
+
+// read sorts events out.
+func read(events []upload.Event) []step {
 	var steps []step
 	for _, e := range events {
-		s := step{reason: e.Reason}
+		s := step{id: e.UploadID, reason: e.Reason}
 		switch decided := e.To == upload.StateDecided && e.From != upload.StateDecided && e.From != upload.StateFailed; {
 		case e.Reason == upload.JournalRebuilt: // it happened before
 			continue
 		case decided && verdicts[e.Verdict] != "":
 			s.raise = verdicts[e.Verdict]
 		case decided: // accepted, or there already
-			s.over = []Event{Rejected, Partial, Invalid, Unresolved, Failed}
+			s.over = ofFiles
 		case e.To == upload.StateFailed:
 			s.raise = Failed
 		case e.From == upload.StateFailed:
@@ -102,7 +107,25 @@ func (b *Book) read(ctx context.Context, events []upload.Event) ([]step, error) 
 		default:
 			continue
 		}
-		u, err := b.ledger.Get(ctx, e.UploadID)
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// matter looks up the uploads of the steps that change anything. Where no alert of
+// a file is open and none is raised, nothing is over either: that is how it is with
+// nearly all files.
+func (b *Book) matter(ctx context.Context, steps []step) ([]step, error) {
+	if !slices.ContainsFunc(steps, func(s step) bool { return s.raise != "" }) {
+		open, err := b.ledger.OpenAlerts(ctx)
+		ofFile := func(a journal.Alert) bool { return slices.Contains(ofFiles, Event(a.Event)) }
+		if err != nil || !slices.ContainsFunc(open, ofFile) {
+			return nil, err
+		}
+	}
+	var known []step
+	for _, s := range steps {
+		u, err := b.ledger.Get(ctx, s.id)
 		if errors.Is(err, journal.ErrNotFound) {
 			continue // pruned: long over
 		}
@@ -110,9 +133,9 @@ func (b *Book) read(ctx context.Context, events []upload.Event) ([]step, error) 
 			return nil, err
 		}
 		s.upload = u
-		steps = append(steps, s)
+		known = append(known, s)
 	}
-	return steps, nil
+	return known, nil
 }
 
 func (b *Book) take(ctx context.Context, t journal.AlertTx, s step) error {
