@@ -33,6 +33,11 @@ type alerts struct {
 	book     *alert.Book
 	receiver *alert.Receiver // nil: there is none
 	sender   *alert.Sender   // nil: there is none
+
+	quiet struct { // nothing was the matter, and no alert said otherwise
+		is      bool
+		changes int64 // of the journal, before the look
+	}
 }
 
 // buildAlerts comes before anything happens that people are to be told of.
@@ -168,7 +173,15 @@ func (a *App) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.alerts.book.Reconcile(ctx, conditionEvents(), append(a.conditions(now), certificates...))
+	signals := append(a.conditions(now), certificates...)
+	n, known := a.journal.Changes()
+	quiet := &a.alerts.quiet
+	if len(signals) == 0 && quiet.is && known && n == quiet.changes {
+		return nil // what the journal says of alerts has not changed either
+	}
+	err = a.alerts.book.Reconcile(ctx, conditionEvents(), signals)
+	quiet.is, quiet.changes = err == nil && len(signals) == 0, n
+	return err
 }
 
 // told shows the alerts and acts on them.

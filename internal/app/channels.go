@@ -32,6 +32,10 @@ type line struct {
 	blocks  *blocks
 
 	certNoted time.Time // when the server's certificate expires, as last noted in the journal
+	certRead  struct {  // the note, as last read
+		changes int64 // of the journal, before that; 0: not read
+		text    string
+	}
 }
 
 // newClient makes the protocol's client of a channel.

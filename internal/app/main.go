@@ -121,9 +121,11 @@ func serve(ctx context.Context, c Call, args []string) int {
 		printFaults(c.Stderr, err)
 		return exitUsage
 	}
-	saveMemory(c.Environ)
+	limitMemory(c.Environ, os.DirFS("/"))
 	for {
+		saveMemory(c.Environ, careful)
 		a, err := New(ctx, cfg, c.Stdout, c.Seams)
+		saveMemory(c.Environ, thrift)
 		if err != nil && ctx.Err() != nil {
 			fmt.Fprintln(c.Stderr, "启动过程中被要求停止 / told to stop while it was starting")
 			return exitOK

@@ -3,32 +3,28 @@ package app
 import (
 	"context"
 	"log/slog"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
 )
 
-// thrift is how much garbage may gather, in percent of what is in use. The
-// runtime's own 100 lets the resident memory grow to twice what is needed; what
-// is in use is a few megabytes, so that collecting it more often costs little.
-const thrift = 50
+const (
+	// thrift is how much garbage may gather, in percent of what is in use. The
+	// runtime's own 100 lets the resident memory grow to twice what is needed; what
+	// is in use is a few megabytes, so that collecting it more often costs little.
+	thrift = 50
+	// careful is the same during the start. What is made then stays, and lies among
+	// the garbage of its making: the less of that, the fewer holes are left.
+	careful = 15
+)
 
-// saveMemory applies it, unless the operator has chosen by GOGC, and keeps to what
-// the container may use.
-func saveMemory(environ []string) {
-	if percent, ours := collectAt(environ); ours {
+// saveMemory lets garbage gather up to percent, unless the operator has chosen by
+// GOGC.
+func saveMemory(environ []string, percent int) {
+	if !chosen(environ, "GOGC") {
 		debug.SetGCPercent(percent)
 	}
-	limitMemory(environ, os.DirFS("/"))
-}
-
-func collectAt(environ []string) (percent int, ours bool) {
-	if chosen(environ, "GOGC") {
-		return 0, false
-	}
-	return thrift, true
 }
 
 // chosen reports whether the operator has set the variable.

@@ -4,25 +4,28 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-func TestTheOperatorsGOGCIsLeftAlone(t *testing.T) {
-	t.Parallel()
+func TestTheOperatorsGOGCIsLeftAlone(t *testing.T) { //nolint:paralleltest // it is the whole process's
+	before := debug.SetGCPercent(77)
+	defer debug.SetGCPercent(before)
 	for _, c := range []struct {
 		environ []string
-		ours    bool
+		want    int
 	}{
-		{nil, true},
-		{[]string{"GOGC="}, true},
-		{[]string{"GOGC=100"}, false},
-		{[]string{"A=1", "GOGC=off"}, false},
+		{nil, careful},
+		{[]string{"GOGC="}, careful},
+		{[]string{"GOGC=100"}, 77},
+		{[]string{"A=1", "GOGC=off"}, 77},
 	} {
-		if percent, ours := collectAt(c.environ); ours != c.ours || ours && percent != thrift {
-			t.Errorf("%q: %d %v", c.environ, percent, ours)
+		saveMemory(c.environ, careful)
+		if got := debug.SetGCPercent(77); got != c.want {
+			t.Errorf("%q: %d, want %d", c.environ, got, c.want)
 		}
 	}
 }

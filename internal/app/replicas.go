@@ -68,7 +68,7 @@ func (a *App) untold(often time.Duration) time.Duration {
 	if a.journal.Shared() {
 		return often
 	}
-	return time.Minute
+	return 10 * time.Minute
 }
 
 // turnOf gives a channel's one right to try credentials that are not proven.

@@ -63,11 +63,14 @@ func (a *App) serverCertificates(ctx context.Context, now time.Time) ([]alert.Si
 		if l.ServerURL.URL().Scheme != "https" {
 			continue
 		}
-		noted, err := a.journal.Meta(ctx, key)
-		if err != nil {
-			return nil, err
+		if n, known := a.journal.Changes(); !known || n == 0 || n != l.certRead.changes {
+			noted, err := a.journal.Meta(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			l.certRead.changes, l.certRead.text = n, noted
 		}
-		if until, err := time.Parse(time.RFC3339, noted); err == nil { // empty: not seen yet
+		if until, err := time.Parse(time.RFC3339, l.certRead.text); err == nil { // empty: not seen yet
 			all = append(all, a.expires(until, "server", l.Name, now)...)
 		}
 	}

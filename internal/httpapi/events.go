@@ -92,22 +92,34 @@ func (h *handlers) follow(ctx context.Context, out *stream, after int64, wanted 
 		if len(events) == eventPage {
 			continue
 		}
+		if ended, err := h.await(ctx, out, beat.C, poll.C, changed); ended || err != nil {
+			return err
+		}
+	}
+}
+
+// await returns when it is worth looking for events, and meanwhile keeps the
+// connection alive.
+func (h *handlers) await(ctx context.Context, out *stream, beat, poll <-chan time.Time, changed <-chan struct{}) (ended bool, err error) {
+	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return true, ctx.Err()
 		case <-h.streams.closing:
-			return nil
-		case <-beat.C:
+			return true, nil
+		case <-beat:
 			if err := out.write(": still here\n\n"); err != nil {
-				return err
+				return true, err
 			}
 		case <-changed:
 			select { // what comes together is read together
 			case <-ctx.Done():
-				return ctx.Err()
+				return true, ctx.Err()
 			case <-time.After(eventGather):
 			}
-		case <-poll.C:
+			return false, nil
+		case <-poll:
+			return false, nil
 		}
 	}
 }

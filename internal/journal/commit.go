@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // errAbandoned: the change that was made durable beside this one broke off.
@@ -22,6 +23,7 @@ type commits struct {
 	lead  chan struct{} // held by whoever is committing
 
 	relaxed bool // by whoever is committing: commits do not wait for the disk now
+	changes atomic.Int64
 
 	mu     sync.Mutex
 	queued []*change
@@ -145,8 +147,14 @@ func (c *commits) within(ctx context.Context, do func(t txn) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	if err := do(txn{tx, c.store.Dialect}); err != nil {
+	t := txn{tx, c.store.Dialect, new(bool)}
+	defer func() { // after the end, whatever it was: who looks from now on sees all of it
+		_ = tx.Rollback() // after Commit it does nothing
+		if *t.changed {
+			c.changes.Add(1)
+		}
+	}()
+	if err := do(t); err != nil {
 		return err
 	}
 	return tx.Commit()

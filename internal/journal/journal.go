@@ -196,28 +196,47 @@ func (j *Journal) transactOnce(ctx context.Context, do func(t txn) error) error 
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	if err := do(txn{tx, j.store.Dialect}); err != nil {
+	if err := do(txn{tx, j.store.Dialect, new(bool)}); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
+// Changes moves with every transaction that has changed something; known is false
+// where others write to the journal, too, and it says nothing. Who has looked
+// since it last moved, and read it before looking, need not look again.
+func (j *Journal) Changes() (n int64, known bool) {
+	if j.commits == nil {
+		return 0, false
+	}
+	return j.commits.changes.Load(), true
+}
+
 // txn is a transaction that takes queries with ? placeholders.
 type txn struct {
-	tx *sql.Tx
-	d  Dialect
+	tx      *sql.Tx
+	d       Dialect
+	changed *bool // set before the end, where anything was
 }
 
 // exec gives the number of rows changed.
 func (t txn) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	r, err := t.tx.ExecContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
 	if err != nil {
+		*t.changed = true // who knows
 		return 0, err
 	}
-	return r.RowsAffected()
+	n, err := r.RowsAffected()
+	if n > 0 || err != nil {
+		*t.changed = true
+	}
+	return n, err
 }
 
 func (t txn) row(ctx context.Context, query string, args ...any) scanner {
+	if !strings.HasPrefix(query, "SELECT ") { // UPDATE … RETURNING
+		*t.changed = true
+	}
 	return t.tx.QueryRowContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
 }
 

@@ -32,8 +32,18 @@ type crew struct {
 	claiming sync.Mutex    // held from counting the free lanes to handing out
 
 	mu    sync.Mutex
-	alarm *time.Timer // signals at due; nil: not set
+	ring  func()      // what the alarm does
+	alarm *time.Timer // rings at due; nil: not set
 	due   time.Time
+	found emptiness // at the latest look
+}
+
+// emptiness is what a look found that found nothing, and that nothing will be due.
+type emptiness struct {
+	is      bool
+	changes int64          // of the journal, before the look
+	states  []upload.State // that were looked for
+	rested  int            // how often a look was left out since
 }
 
 // claimed is an upload under a lease of ours.
@@ -75,7 +85,42 @@ func (c *crew) signal() {
 	}
 }
 
-// signalIn signals after d, unless that is to happen earlier anyway.
+// mostRested is how many looks in a row are left out. None of them should find
+// anything: this is for what nobody thought of.
+const mostRested = 20
+
+// stays reports whether a look would find as little as the latest one did.
+func (c *crew) stays(changes int64, known bool) bool {
+	states := c.open() // asks others: not under the lock
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := &c.found
+	if !f.is || !known || changes != f.changes || f.rested >= mostRested || c.free.Load() == 0 || !slices.Equal(states, f.states) {
+		return false
+	}
+	f.rested++
+	return true
+}
+
+// finds keeps what a look has found.
+func (c *crew) finds(f emptiness) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.found = f
+}
+
+// ring has a lane look into the journal, unless it is known to hold nothing: then
+// no lane is woken, and nothing touched.
+func (p *Pipeline) ring(c *crew) {
+	if n, known := p.Changes(); c.stays(n, known) {
+		p.alive(c)
+		c.signalIn(min(idleLook, p.Lease/2))
+		return
+	}
+	c.signal()
+}
+
+// signalIn rings after d, unless that is to happen earlier anyway.
 func (c *crew) signalIn(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -94,7 +139,7 @@ func (c *crew) signalIn(d time.Duration) {
 			c.alarm = nil
 		}
 		c.mu.Unlock()
-		c.signal()
+		c.ring()
 	})
 	c.alarm = own
 }
@@ -155,6 +200,8 @@ func (p *Pipeline) claim(ctx context.Context, c *crew) *claimed {
 		c.signalIn(idle)
 		return nil
 	}
+	c.finds(emptiness{})
+	changes, known := p.Changes()
 	now := p.Now()
 	got, err := p.Journal.ClaimSome(ctx, journal.Claim{Channel: c.channel, States: states, First: p.first(c), Owner: p.Owner, Lease: p.Lease, Now: now}, most)
 	if err != nil {
@@ -166,7 +213,9 @@ func (p *Pipeline) claim(ctx context.Context, c *crew) *claimed {
 	}
 	switch len(got) {
 	case 0:
-		c.signalIn(p.untilDue(ctx, c, states))
+		wait, none := p.untilDue(ctx, c, states)
+		c.finds(emptiness{is: none && known, changes: changes, states: states})
+		c.signalIn(wait)
 		return nil
 	case most:
 		c.signal() // there may be more, for whoever is next out of work
@@ -193,22 +242,24 @@ func (p *Pipeline) askSoon(ctx context.Context, c *crew, states []upload.State) 
 		case <-ctx.Done():
 		case <-time.After(askAfter):
 			c.asking.Store(false)
-			c.signalIn(p.untilDue(ctx, c, states))
+			wait, _ := p.untilDue(ctx, c, states)
+			c.signalIn(wait)
 		}
 	})
 }
 
-// untilDue is how long it takes until something is due, as far as is known.
-func (p *Pipeline) untilDue(ctx context.Context, c *crew, states []upload.State) time.Duration {
+// untilDue is how long it takes until something is due, as far as is known; none:
+// there is nothing that will be.
+func (p *Pipeline) untilDue(ctx context.Context, c *crew, states []upload.State) (wait time.Duration, none bool) {
 	idle := min(idleLook, p.Lease/2)
 	due, found, err := p.Journal.NextDue(ctx, c.channel, states)
 	if err != nil {
-		return journalPause
+		return journalPause, false
 	}
 	if !found {
-		return idle
+		return idle, true
 	}
-	return min(max(due.Sub(p.Now()), 0), idle)
+	return min(max(due.Sub(p.Now()), 0), idle), false
 }
 
 // dismissCrew gives back what was handed to lanes that have ended.

@@ -61,6 +61,57 @@ func TestAnIdlePipelineAsksOncePerCrewAndInterval(t *testing.T) {
 	})
 }
 
+func TestAPipelineThatIsAloneAsksAgainOnlyWhenTheJournalHasChanged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		var changes atomic.Int64
+		var closed atomic.Bool
+		stages := way()
+		for i := range stages {
+			stages[i].Open = func(upload.Channel) bool { return !closed.Load() }
+		}
+		p := build(m, stages, func(o *Options) { o.Changes = func() (int64, bool) { return changes.Load(), true } })
+		defer running(t, p)()
+		asked := func() int {
+			synctest.Wait()
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			defer func() { m.claims = 0 }()
+			return m.claims
+		}
+		<-time.After(time.Second) // virtual
+		asked()
+		<-time.After(mostRested * idleLook / 2) // virtual
+		if n := asked(); n != 0 {
+			t.Errorf("asked %d times, and nothing has changed", n)
+		}
+		if idle := time.Since(p.LastBeat()); idle > idleLook {
+			t.Errorf("the last sign of life is %v ago", idle)
+		}
+		<-time.After(mostRested * idleLook) // virtual
+		if n := asked(); n < 1 || n > 6 {
+			t.Errorf("asked %d times in %v, whatever may be", n, mostRested*idleLook)
+		}
+		m.add(spotted("unheard of")) // by somebody who wakes nobody
+		changes.Add(1)
+		<-time.After(2 * idleLook) // virtual
+		if u := m.get("unheard of"); u.State != upload.StateRetired {
+			t.Errorf("after %v it is %s", 2*idleLook, u.State)
+		}
+		closed.Store(true)
+		<-time.After(2 * idleLook) // virtual
+		m.add(spotted("while closed"))
+		changes.Add(1)
+		<-time.After(2 * idleLook) // virtual
+		closed.Store(false)        // nor is that told
+		<-time.After(2 * idleLook) // virtual
+		if u := m.get("while closed"); u.State != upload.StateRetired {
+			t.Errorf("after %v of being open it is %s", 2*idleLook, u.State)
+		}
+	})
+}
+
 func TestManyUploadsAtASlowServerAreAskedAboutTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -76,6 +76,9 @@ type Options struct {
 	Recorded func(stage string, before, after upload.Upload)
 	// Faulted is called after every fault of a stage; it must not block.
 	Faulted func(stage string, u upload.Upload, f *upload.Fault)
+	// Changes moves whenever the journal changes; known is false where others
+	// change it, too. Nil: as if it were. It must not block.
+	Changes func() (n int64, known bool)
 	Logger  *slog.Logger
 	Now     func() time.Time
 }
@@ -116,6 +119,9 @@ func New(o Options) *Pipeline {
 	if o.Faulted == nil {
 		o.Faulted = func(string, upload.Upload, *upload.Fault) {}
 	}
+	if o.Changes == nil {
+		o.Changes = func() (int64, bool) { return 0, false }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -136,6 +142,7 @@ func New(o Options) *Pipeline {
 
 func (p *Pipeline) addCrew(ch upload.Channel, kind Crew, lanes int) {
 	c := newCrew(crewKey{ch, kind}, lanes)
+	c.ring = func() { p.ring(c) }
 	for _, s := range p.Stages {
 		if s.Crew == kind {
 			c.stages[s.From] = s
