@@ -6,29 +6,24 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
 )
 
+// forms says how the rules of each form are applied.
+var forms = map[standard.Form]func(*Checker, *bound){
+	standard.FormRequire:  (*Checker).require,
+	standard.FormEmpty:    (*Checker).mustBeEmpty,
+	standard.FormOrder:    (*Checker).order,
+	standard.FormDays:     (*Checker).days,
+	standard.FormCompare:  (*Checker).compare,
+	standard.FormUnique:   (*Checker).unique,
+	standard.FormIdentity: (*Checker).identity,
+	standard.FormLink:     (*Checker).link,
+}
+
 // across applies the rules across columns to the row whose values are in the
 // plan.
 func (c *Checker) across() {
 	for i := range c.plan.rules {
 		b := &c.plan.rules[i]
-		switch b.Form {
-		case standard.FormRequire:
-			c.require(b)
-		case standard.FormEmpty:
-			c.mustBeEmpty(b)
-		case standard.FormOrder:
-			c.order(b)
-		case standard.FormDays:
-			c.days(b)
-		case standard.FormCompare:
-			c.compare(b)
-		case standard.FormUnique:
-			c.unique(b)
-		case standard.FormIdentity:
-			c.identity(b)
-		case standard.FormLink:
-			c.link(b)
-		}
+		b.apply(c, b)
 	}
 }
 
@@ -86,31 +81,43 @@ func floorDay(seconds int64) int64 {
 	return d
 }
 
-// moment gives one end of an order; false if it is not known.
-func (c *Checker) moment(m standard.Moment) (value, int, bool) {
-	if m.Now {
-		return value{n: c.now, kind: isDateTime}, 0, c.now != 0
+// moment gives one end of an order; nil if it is not known.
+func (c *Checker) moment(m *standard.Moment) *value {
+	switch {
+	case m.Now && c.now.n != 0:
+		return &c.now
+	case m.Now, m.None():
+		return nil
 	}
-	if m.None() {
-		return value{}, 0, false
+	if v := c.plan.at(m.Column); v.dated() {
+		return v
 	}
-	v := c.plan.at(m.Column)
-	return *v, m.Days, v.dated()
+	return nil
 }
 
 func (c *Checker) order(b *bound) {
-	low, lowDays, hasLow := c.moment(b.Low)
-	high, highDays, hasHigh := c.moment(b.High)
 	for _, t := range b.Targets {
-		v := c.plan.at(t)
-		if !v.dated() {
-			continue
-		}
-		// low + days ≤ v is low ≤ v − days
-		if (hasLow && later(&low, v, -lowDays)) || (hasHigh && later(v, &high, highDays)) {
+		if v := c.plan.at(t); v.dated() && c.outside(b, v) {
 			c.led.add(b.id, t, asWritten(b))
 		}
 	}
+}
+
+// outside reports whether a date is earlier or later than an order allows.
+func (c *Checker) outside(b *bound, v *value) bool {
+	if low := c.moment(&b.Low); low != nil && later(low, v, -days(&b.Low)) {
+		return true // low + days ≤ v is low ≤ v − days
+	}
+	high := c.moment(&b.High)
+	return high != nil && later(v, high, days(&b.High))
+}
+
+// days is by how many days a moment is moved; now is not.
+func days(m *standard.Moment) int {
+	if m.Now {
+		return 0
+	}
+	return m.Days
 }
 
 func (c *Checker) days(b *bound) {

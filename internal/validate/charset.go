@@ -154,6 +154,10 @@ func trimCut(p []byte) []byte {
 // countGB18030 counts characters and bad sequences by the structure of GB 18030.
 func countGB18030(v []byte) (chars, bad int) {
 	for i := 0; i < len(v); chars++ {
+		if i+8 <= len(v) && fourHan(binary.LittleEndian.Uint64(v[i:])) {
+			chars, i = chars+3, i+8
+			continue
+		}
 		if v[i] < 0x80 {
 			i++
 			continue
@@ -173,6 +177,14 @@ func countGB18030(v []byte) (chars, bad int) {
 		i += n
 	}
 	return chars, bad
+}
+
+// fourHan reports whether eight bytes, the first of which begins a character, are
+// four characters of GB 2312: all bytes of theirs lie in A1 to FE.
+func fourHan(word uint64) bool {
+	const each = 0x0101010101010101
+	low := word & (0x7f * each)
+	return word&(low+0x5f*each)&^(low+each)&(0x80*each) == 0x80*each
 }
 
 // sizeGB18030 is the length of the character at the head of v, -1 if bad.

@@ -30,7 +30,7 @@ type Checker struct {
 	scratch []byte
 	seed    maphash.Seed
 	rowSet  *seenSet
-	now     int64
+	now     value // a date and time; 0: not known
 
 	bytes, rows, wrong int64
 	begun              bool // the first bytes were looked at
@@ -50,7 +50,7 @@ func NewChecker(lib *standard.Library, channel upload.Channel, kind upload.Kind,
 	}
 	if !o.Now.IsZero() {
 		t := chinaTime(o.Now)
-		c.now = daysSince1970(t.Year(), int(t.Month()), t.Day())*secondsPerDay + int64(t.Hour()*3600+t.Minute()*60+t.Second())
+		c.now = value{n: daysSince1970(t.Year(), int(t.Month()), t.Day())*secondsPerDay + int64(t.Hour()*3600+t.Minute()*60+t.Second()), kind: isDateTime}
 	}
 	return c
 }

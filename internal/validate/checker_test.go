@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -378,6 +379,21 @@ func TestNoFindingHoldsAValue(t *testing.T) {
 					t.Fatalf("%s %s: %d findings: %v", l.Standard, l.Kind, len(r.Findings), r.Findings)
 				}
 			}
+		}
+	}
+}
+
+func TestNothingLiesInTheFutureWhereNowIsNotKnown(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		options Options
+		want    bool
+	}{"known": {Options{Now: noon}, true}, "not known": {Options{}, false}} {
+		c := NewChecker(library(t), upload.Flu, "flu", tc.options)
+		_, _ = c.Write([]byte("P7502,P7506\nA1,2199-01-01 00:00:00\n"))
+		found := slices.ContainsFunc(c.Close().Counts, func(n RuleCount) bool { return n.Rule == "FLU-P7506-FUTURE" })
+		if found != tc.want {
+			t.Errorf("now %s: %v", name, found)
 		}
 	}
 }

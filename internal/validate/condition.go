@@ -8,11 +8,12 @@ import (
 
 // test is one question of a condition, laid out for the slots of a plan.
 type test struct {
-	slots   []int
-	op      standard.TestOp
-	limit   int64
-	numeral bool // the value of = is a number
-	values  []bounds
+	slots    []int
+	answers  func(*test, *value) bool // the positive question of one value
+	negative bool                     // asked is that no column has what the question is for
+	limit    int64
+	numeral  bool // the value of = is a number
+	values   []bounds
 }
 
 // bounds is one value of a test; high is nil unless it is a range.
@@ -32,7 +33,7 @@ func (p *plan) compile(when standard.Condition) [][]test {
 }
 
 func (p *plan) compileTest(t standard.Test) test {
-	out := test{op: t.Op, limit: t.Limit}
+	out := test{answers: answers[t.Op], negative: t.Op == standard.OpNot || t.Op == standard.OpNotStarts, limit: t.Limit}
 	for _, c := range t.Columns {
 		out.slots = append(out.slots, p.slots[c])
 	}
@@ -72,50 +73,33 @@ func (c *Checker) holds(when [][]test) bool {
 // of the columns has what the positive one asks for. Of a value that is not what
 // its column says, nothing is known: the answer is no to either.
 func (c *Checker) test(t *test) bool {
-	negative := t.op == standard.OpNot || t.op == standard.OpNotStarts
 	for _, slot := range t.slots {
 		v := &c.plan.values[slot]
 		if v.kind == isBad {
 			return false
 		}
-		if t.answers(v) {
-			return !negative
+		if t.answers(t, v) {
+			return !t.negative
 		}
 	}
-	return negative
+	return t.negative
 }
 
-// answers asks the positive question of one value.
-func (t *test) answers(v *value) bool {
-	switch t.op {
-	case standard.OpEmpty:
-		return !v.filled()
-	case standard.OpFilled:
-		return v.filled()
-	case standard.OpIn, standard.OpNot:
-		return t.among(v.raw)
-	case standard.OpStarts, standard.OpNotStarts:
-		return len(v.raw) > 0 && t.starts(v.raw)
-	case standard.OpEquals:
+// answers says how the positive question of each test is asked.
+var answers = map[standard.TestOp]func(*test, *value) bool{
+	standard.OpEmpty:     func(_ *test, v *value) bool { return !v.filled() },
+	standard.OpFilled:    func(_ *test, v *value) bool { return v.filled() },
+	standard.OpIn:        func(t *test, v *value) bool { return t.among(v.raw) },
+	standard.OpNot:       func(t *test, v *value) bool { return t.among(v.raw) },
+	standard.OpStarts:    func(t *test, v *value) bool { return len(v.raw) > 0 && t.starts(v.raw) },
+	standard.OpNotStarts: func(t *test, v *value) bool { return len(v.raw) > 0 && t.starts(v.raw) },
+	standard.OpLess:      func(t *test, v *value) bool { return v.kind == isNumber && v.n < t.limit },
+	standard.OpAtMost:    func(t *test, v *value) bool { return v.kind == isNumber && v.n <= t.limit },
+	standard.OpMore:      func(t *test, v *value) bool { return v.kind == isNumber && v.n > t.limit },
+	standard.OpAtLeast:   func(t *test, v *value) bool { return v.kind == isNumber && v.n >= t.limit },
+	standard.OpEquals: func(t *test, v *value) bool {
 		return t.among(v.raw) || (t.numeral && v.kind == isNumber && v.n == t.limit)
-	default:
-		return v.kind == isNumber && t.compares(v.n)
-	}
-}
-
-func (t *test) compares(n int64) bool {
-	switch t.op {
-	case standard.OpLess:
-		return n < t.limit
-	case standard.OpAtMost:
-		return n <= t.limit
-	case standard.OpMore:
-		return n > t.limit
-	case standard.OpAtLeast:
-		return n >= t.limit
-	default:
-		return false
-	}
+	},
 }
 
 func (t *test) among(v []byte) bool {

@@ -32,7 +32,7 @@ var gbkCodes = sync.OnceValue(func() *[1 << 16]uint16 {
 // read in another: UTF-8 as GBK, GBK as UTF-8 or Latin-1, and back.
 func mojibake(v []byte, cs string) bool {
 	if cs == CharsetGB18030 {
-		return bytes.Contains(v, []byte("\xef\xbf\xbd\xef\xbf\xbd")) || rawUTF8(v)
+		return bytes.IndexByte(v, 0xef) >= 0 && bytes.Contains(v, []byte("\xef\xbf\xbd\xef\xbf\xbd")) || rawUTF8(v)
 	}
 	if bytes.Contains(v, []byte("\ufffd")) || bytes.Contains(v, []byte("锟斤")) {
 		return true

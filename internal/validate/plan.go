@@ -34,10 +34,11 @@ func (p *plan) first() int {
 // bound is a rule with its number.
 type bound struct {
 	*standard.Rule
-	id   ruleID
-	when [][]test
-	seen *seenSet // of unique
-	name string   // of link: its columns
+	id    ruleID
+	apply func(*Checker, *bound)
+	when  [][]test
+	seen  *seenSet // of unique
+	name  string   // of link: its columns
 }
 
 func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
@@ -50,7 +51,7 @@ func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
 	}
 	for i := range l.Rules {
 		r := &l.Rules[i]
-		b := bound{Rule: r, id: idForm}
+		b := bound{Rule: r, id: idForm, apply: forms[r.Form]}
 		if r.Form != standard.FormIdentity {
 			b.id = book.by[r.ID]
 			if book.off(b.id) {

@@ -106,3 +106,34 @@ func rightAtFirstSight(t *testing.T, c *Checker, p *cell, values []string) {
 		}
 	}
 }
+
+func TestGB18030IsCountedCharacterByCharacter(t *testing.T) {
+	t.Parallel()
+	part := rapid.SampledFrom([]string{"a", "7", "\xd0\xd5", "\xc3\xfb\xd0\xd5\xc3\xfb\xd0\xd5", "\xa1\xa1", "\xfe\xfe", "\xff", "\x80", "\x81\x40", "\xa1\x40", "\xd0\x7f", "\x81\x30\x84\x32", "\xfe\x39\xfe\x39"})
+	rapid.Check(t, func(t *rapid.T) {
+		v := []byte(strings.Join(rapid.SliceOfN(part, 0, 12).Draw(t, "parts"), ""))
+		chars, bad := 0, 0
+		for i := 0; i < len(v); chars++ {
+			n := sizeGB18030(v[i:])
+			if n < 0 {
+				bad++
+			}
+			i += max(n, 1)
+		}
+		if n, b := countGB18030(v); n != chars || b != bad {
+			t.Fatalf("%q: %d characters, %d bad; want %d, %d", v, n, b, chars, bad)
+		}
+	})
+}
+
+func TestReplacementCharactersAreMojibakeWhereverTheyStand(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{"", "a", "\xd0\xd5", "\xef\xbf"} {
+		if v := before + "\ufffd\ufffd"; !mojibake([]byte(v), CharsetGB18030) {
+			t.Errorf("%q is none", v)
+		}
+		if v := before + "\ufffd\xd0\xd5"; mojibake([]byte(v), CharsetGB18030) {
+			t.Errorf("%q is mojibake", v)
+		}
+	}
+}
