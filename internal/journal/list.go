@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,11 +77,11 @@ func (j *Journal) List(ctx context.Context, f Filter, cursor string, limit int) 
 		if err != nil {
 			return Page{}, fmt.Errorf("%s: %w", op, err)
 		}
-		w.add(`(spotted_at < ? OR (spotted_at = ? AND seq < ?))`, p.spotted, p.spotted, p.seq)
+		w.add(`(spotted_at, seq) < (?, ?)`, p.spotted, p.seq)
 	}
 	rows, err := collect(ctx, j, func(r *listed) []any {
 		return append([]any{&r.seq}, refs(&r.Upload)...)
-	}, `SELECT seq, `+j.columns+` FROM uploads`+w.sql()+` ORDER BY spotted_at DESC, seq DESC LIMIT ?`, append(w.args, limit+1)...)
+	}, `SELECT seq, `+j.columns+` FROM uploads`+w.sql()+` ORDER BY spotted_at DESC, seq DESC LIMIT `+strconv.Itoa(fewOf(limit+1)), w.args...) // in the text: see candidates.query
 	if err != nil {
 		return Page{}, j.fail(op, err)
 	}
