@@ -78,8 +78,11 @@ const shrinkings = 5
 // the code and constants that the start, or the work, has touched. Again, it is
 // what a minute of doing nothing has touched, the collection of garbage among it:
 // else the runtime would collect on its own every two minutes, and keep.
-func (a *App) giveBack(again bool) {
+func (a *App) giveBack(ctx context.Context, again bool) {
 	if !again {
+		if err := a.journal.Rest(ctx); err != nil {
+			a.log.Debug("memory of the journal was not given back", slog.Any("error", err))
+		}
 		for range shrinkings {
 			runtime.GC()
 		}

@@ -40,7 +40,7 @@ func (a *App) runUpkeep(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { a.lookingAtDirectories(ctx) })
 	wg.Go(func() { a.comparing(ctx) })
 	wg.Go(func() { a.watchingClock(ctx) })
-	wg.Go(func() { resting(ctx, a.moved.Load, a.giveBack) })
+	wg.Go(func() { resting(ctx, a.moved.Load, func(again bool) { a.giveBack(ctx, again) }) })
 	wg.Go(func() { a.keepingLinks(ctx) })
 	wg.Go(func() { a.expecting(ctx) })
 	a.runAlerts(ctx, wg)

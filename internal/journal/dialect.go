@@ -43,6 +43,8 @@ type Dialect struct {
 	Lightly func(ctx context.Context, write *sql.DB, lightly bool) error
 	// Classify sorts an error of the driver; it must not match texts.
 	Classify func(err error) Trouble
+	// Rest gives back memory that is not needed to do nothing; nil: there is none.
+	Rest func(ctx context.Context, write, read *sql.DB) error
 	// Verify reads the whole database for damage; nil: nothing to be done.
 	Verify func(ctx context.Context, read *sql.DB) error
 	// Patience bounds each transaction and each question, so that a database that

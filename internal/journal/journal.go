@@ -128,6 +128,15 @@ func (j *Journal) Verify(ctx context.Context) error {
 	return j.fail(op, j.store.Dialect.Verify(ctx, j.store.Read))
 }
 
+// Rest gives back the memory that nobody needs while nothing is to do. It may be
+// called at any time; what is asked next takes a little longer.
+func (j *Journal) Rest(ctx context.Context) error {
+	if j.store.Dialect.Rest == nil {
+		return nil
+	}
+	return j.fail("rest", j.store.Dialect.Rest(ctx, j.store.Write, j.store.Read))
+}
+
 // begin names an operation to the hook.
 func (j *Journal) begin(op string) error {
 	if err := j.hook(op); err != nil {

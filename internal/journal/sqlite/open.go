@@ -100,7 +100,7 @@ func openPools(path string, held *lock) (journal.Store, error) {
 	read.SetMaxIdleConns(readers)
 	return journal.Store{
 		Write: write, Read: read, Release: held.release,
-		Dialect: journal.Dialect{OneWriter: true, Lightly: lightly, Classify: classify, Verify: verify},
+		Dialect: journal.Dialect{OneWriter: true, Lightly: lightly, Classify: classify, Verify: verify, Rest: rest},
 	}, nil
 }
 
