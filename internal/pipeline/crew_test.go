@@ -69,7 +69,9 @@ func TestAPipelineThatIsAloneAsksAgainOnlyWhenTheJournalHasChanged(t *testing.T)
 		var closed atomic.Bool
 		stages := way()
 		for i := range stages {
-			stages[i].Open = func(upload.Channel) bool { return !closed.Load() }
+			if stages[i].From == upload.StateValidated { // its crew has others
+				stages[i].Open = func(upload.Channel) bool { return !closed.Load() }
+			}
 		}
 		p := build(m, stages, func(o *Options) { o.Changes = func() (int64, bool) { return changes.Load(), true } })
 		defer running(t, p)()
@@ -101,7 +103,9 @@ func TestAPipelineThatIsAloneAsksAgainOnlyWhenTheJournalHasChanged(t *testing.T)
 		}
 		closed.Store(true)
 		<-time.After(2 * idleLook) // virtual
-		m.add(spotted("while closed"))
+		waiting := spotted("while closed")
+		waiting.State = upload.StateValidated
+		m.add(waiting)
 		changes.Add(1)
 		<-time.After(2 * idleLook) // virtual
 		closed.Store(false)        // nor is that told

@@ -42,6 +42,7 @@ func TestWhateverChangesTheJournalIsCountedAndLooksAreNot(t *testing.T) {
 	counted("when something is due", false, func() error { _, _, err := j.NextDue(ctx, upload.Flu, upload.OpenStates()); return err })
 	counted("a renewal", true, func() error { return j.Renew(ctx, u, now.Add(time.Hour)) })
 	counted("an outcome", true, func() error { _, err := j.Record(ctx, u, upload.Settled(u.Source), now, false); return err })
+	counted("forgetting what is not there", false, func() error { _, err := j.PruneAlerts(ctx, now, 10); return err })
 	counted("a note", true, func() error { return j.SetMeta(ctx, "k", "v") })
 	counted("reading one", false, func() error { _, err := j.Meta(ctx, "k"); return err })
 }
