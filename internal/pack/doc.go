@@ -7,9 +7,13 @@
 // still what is in the watched directory, and no other upload has delivered, or
 // is delivering, the same content.
 //
-//	Begin ─ Write… ─ Finish      spool/<id>.zip.part, fsynced
-//	Run                          renamed to spool/<id>.zip, directory fsynced
+//	Begin ─ Write… ─ Finish      spool/<id>.zip.part, fsynced unless small
+//	Run                          renamed to spool/<id>.zip, directory fsynced unless small
 //	Open                         size and digest checked again before sending
+//
+// A small copy (8 MiB) is digested before every sending; so it need not outlast a
+// power cut: what that has left of it is found not to be what was packed, and the
+// source is read once more. A large copy is digested once per process, and synced.
 //
 // How hard is tried is chosen by a [Chooser]: the level with which a file has
 // arrived soonest, packing and sending together. Up to level 9 a fast encoder
