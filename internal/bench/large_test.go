@@ -22,7 +22,8 @@ func (b *bench) large(ctx context.Context, t *testing.T) {
 }
 
 func (b *bench) oneLarge(ctx context.Context, t *testing.T, feed feed, size int, whole bool) {
-	server, dir := b.sandbox(ctx, t), home(t)
+	const most = "1099511627776" // more than the sandbox takes by default
+	server, dir := b.sandbox(ctx, t, "-max-packed", most, "-max-unpacked", most), home(t)
 	u := b.source(t, dir, feed, size)
 	var piped time.Duration
 	if whole {
