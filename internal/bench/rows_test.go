@@ -120,18 +120,23 @@ func (b *bench) inFlight(ctx context.Context, t *testing.T) {
 	n := setting(t, "HQMS_BENCH_IN_FLIGHT", 1000)
 	s := b.sidecar(ctx, t, home(t), b.sandbox(ctx, t, "-step", "10m"), "SETTLE=closed", "CONCURRENCY=8", "POLL_MIN=1s", "POLL_MAX=5s")
 	s.ready(ctx, t)
-	events := s.follow(ctx, t)
-	alone := s.settled(ctx, t, events, b, 0)
+	events, sent := s.follow(ctx, t), 0
+	heard := func() event {
+		e := next(ctx, t, events)
+		if e.To == "sent" && e.Name == "sent" { // not polled
+			sent++
+		}
+		return e
+	}
+	alone := s.settled(t, heard, b, 0)
 	for i := range n {
 		closing(t, s.flu, fileName(100+i), b.small(t, uint64(100+i)))
 	}
-	for sent := 0; sent < n+alike; { // those that were alone, too: no event of theirs is left
-		if e := next(ctx, t, events); e.To == "sent" && e.Name == "sent" { // not polled
-			sent++
-		}
+	for sent < n+alike {
+		heard()
 	}
 	pause(ctx, t, 3*time.Second)
-	crowded := s.settled(ctx, t, events, b, 50)
+	crowded := s.settled(t, heard, b, 50)
 	what := fmt.Sprintf("%d uploads wait for their verdict", n)
 	b.atMost(figure{Part: "inflight", What: what + ": peak resident memory", Value: s.memory(t, "VmHWM"), Unit: "MiB"}, 64)
 	b.note(figure{Part: "inflight", What: what + ": a new file, close → settled, p50", Value: ms(crowded), Unit: "ms", Ratio: float64(crowded) / float64(alone), Yardstick: "× that with nothing in flight"})
@@ -143,13 +148,13 @@ func (b *bench) inFlight(ctx context.Context, t *testing.T) {
 const alike = 20
 
 // settled is the median time from a close to the settling of a file.
-func (s *sidecar) settled(ctx context.Context, t *testing.T, events <-chan event, b *bench, from int) time.Duration {
+func (s *sidecar) settled(t *testing.T, heard func() event, b *bench, from int) time.Duration {
 	t.Helper()
 	var took []time.Duration
 	for i := range alike {
 		moment := closing(t, s.flu, fileName(from+i), b.small(t, uint64(from+i)))
 		for {
-			if e := next(ctx, t, events); e.To == "settled" && e.Name == "settled" {
+			if e := heard(); e.To == "settled" && e.Name == "settled" {
 				took = append(took, e.At.Sub(moment))
 				break
 			}
