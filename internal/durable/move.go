@@ -62,22 +62,20 @@ func Move(src *Dir, from string, dst *Dir, to string) error {
 // synced at its end, the uppermost first and the file's old directory last, so
 // that a file system that keeps a journal has one commit to make.
 func MoveInto(src *Dir, from string, dst *Dir, to string) error {
-	into := path.Dir(to)
-	if dst.lasts(into) {
-		err := moveSoon(src, from, dst, to)
-		if err == nil {
-			return syncBoth(src, from, dst, to)
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
+	into, touched := path.Dir(to), []string(nil)
+	lasts := dst.lasts(into)
+	if !lasts {
+		var err error
+		if touched, err = dst.mkdirs(into); err != nil {
 			return err
 		}
+	}
+	err := moveSoon(src, from, dst, to)
+	if lasts && errors.Is(err, fs.ErrNotExist) {
 		dst.forget(into) // somebody has cleared it away, or the source is gone: the long way tells
+		return MoveInto(src, from, dst, to)
 	}
-	touched, err := dst.mkdirs(into)
 	if err != nil {
-		return err
-	}
-	if err := moveSoon(src, from, dst, to); err != nil {
 		return err
 	}
 	for _, dir := range touched {

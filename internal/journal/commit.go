@@ -120,25 +120,21 @@ func (c *commits) lightly(ctx context.Context, together []*change) error {
 // Hardly ever does one fail: so they run as one at first, which is undone as one,
 // and each apart from the others only after that.
 func (c *commits) transaction(ctx context.Context, together []*change) error {
-	err := c.within(ctx, func(t txn) error {
-		for _, one := range together {
-			if err := one.do(t); err != nil {
-				return err
+	each := func(run func(one *change, t txn) error) error {
+		return c.within(ctx, func(t txn) error {
+			for _, one := range together {
+				if err := run(one, t); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
+	err := each(func(one *change, t txn) error { return one.do(t) })
 	if err == nil || len(together) == 1 {
 		return err
 	}
-	return c.within(ctx, func(t txn) error {
-		for _, one := range together {
-			if err := one.apart(ctx, t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return each(func(one *change, t txn) error { return one.apart(ctx, t) })
 }
 
 // within runs do in a transaction.

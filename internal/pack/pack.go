@@ -179,13 +179,12 @@ func (s *Stage) complete(u upload.Upload) (bool, error) {
 // commit gives the packed copy its final name. Where a crashed run has done so,
 // it makes sure that the name lasts; small ones need not, see Packing.sync.
 func (s *Stage) commit(u upload.Upload) error {
-	rename, again := s.o.Spool.Rename, func() error { return s.o.Spool.SyncDir(".") }
-	if u.PackedSize <= s.o.Small {
-		rename, again = s.o.Spool.RenameSoon, func() error { return nil }
-	}
-	err := rename(partName(u.ID), zipName(u.ID))
+	err := s.o.Spool.RenameSoon(partName(u.ID), zipName(u.ID))
 	if errors.Is(err, fs.ErrNotExist) {
-		err = again()
+		err = nil
+	}
+	if err == nil && u.PackedSize > s.o.Small {
+		err = s.o.Spool.SyncDir(".")
 	}
 	if err != nil {
 		return durable.Fault(err, "keep the packed copy")
