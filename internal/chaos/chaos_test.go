@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strconv"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/observer"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
 const (
@@ -61,6 +64,7 @@ func TestNothingIsLostNothingTwiceWhileEverythingBreaks(t *testing.T) {
 	t.Logf("%s=%d %s=%s", seedEnv, seed, durationEnv, duration)
 	r := newRun(t, seed, duration)
 	r.storm()
+	r.strike()
 	r.drain()
 	r.judge()
 	t.Logf("%s", r.figures)
@@ -132,6 +136,26 @@ func (r *run) storm() {
 	tracks.Go(func() { r.track(all, 3, upTo(time.Second, 4*time.Second), r.groundMoves()) })
 	tracks.Wait()
 	r.figures.note("storm", time.Since(began).Round(time.Second).String())
+}
+
+// strike is the last blow, and the one that no chance lets pass by: a server that
+// takes no upload, until the living sidecar has said that it met it.
+func (r *run) strike() {
+	r.t.Helper()
+	r.network.mend()
+	r.server.fault(sandbox.Fault{
+		Step: sandbox.StepUpload, Kind: sandbox.FaultStatus, Code: http.StatusServiceUnavailable, RetryAfter: sandbox.Duration(time.Second),
+	})
+	before := r.met(upload.ServerBusy)
+	ctx, cancel := context.WithTimeout(r.t.Context(), drainPatience)
+	defer cancel()
+	r.writers.another(ctx, r.duration)
+	for r.met(upload.ServerBusy) == before {
+		if !wait(ctx, 100*time.Millisecond) {
+			r.t.Errorf("the sidecar met no fault of the server at all: the storm does not reach it\n%s", r.sidecar.tail())
+			return
+		}
+	}
 }
 
 // betweenKills is mostly too short for anything but the first steps, now and then

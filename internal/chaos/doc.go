@@ -23,7 +23,8 @@
 //     an empty spool.
 //   - Its memory and goroutines have not grown over the last part of the run, in
 //     which it is not killed.
-//   - The faults were really seen.
+//   - The faults were really seen: in a short run one at least, the last blow,
+//     which lasts until the sidecar has said that it met it.
 //
 // HQMS_CHAOS is how long it goes on (15m for the long form). Without root some
 // faults of the ground (full disk, read-only and forbidden directories) are

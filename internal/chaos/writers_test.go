@@ -77,6 +77,16 @@ func (w *writers) write(ctx context.Context, d time.Duration) {
 	}
 }
 
+// another writes one file more than write does in d, of a content of its own.
+func (w *writers) another(ctx context.Context, d time.Duration) {
+	for n := int(d / between); ; n++ {
+		if f := w.next(n); !f.again {
+			w.put(ctx, f)
+			return
+		}
+	}
+}
+
 // file is what will be written.
 type file struct {
 	written
