@@ -108,13 +108,16 @@ func TestPausesGrowFromMinToMax(t *testing.T) {
 	b.answers["t"] = upload.Answer{Standing: upload.StandingWorking}
 	u := sentWith(upload.Answered)
 	var got []time.Duration
-	for range 8 {
+	for range 11 {
 		u = b.run(t, u)
 		got = append(got, u.NextAttemptAt.Sub(b.now))
 		b.now = u.NextAttemptAt
 	}
-	s := time.Second
-	if diff := cmp.Diff([]time.Duration{2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s, 60 * s}, got); diff != "" {
+	ms := time.Millisecond
+	if diff := cmp.Diff([]time.Duration{
+		2000 * ms, 3000 * ms, 4500 * ms, 6750 * ms, 10125 * ms, 15187500 * time.Microsecond,
+		22781250 * time.Microsecond, 34171875 * time.Microsecond, 51257812500, 60000 * ms, 60000 * ms,
+	}, got); diff != "" {
 		t.Error(diff)
 	}
 }
