@@ -74,7 +74,7 @@ func (l *line) carry(direction int, to, from *net.TCPConn) {
 			if n > 0 {
 				sent := l.send(direction, n)
 				passing(time.Until(sent))
-				pieces <- piece{buf[:n], sent.Add(l.delay)}
+				pieces <- piece{buf[:n], later(sent, time.Now()).Add(l.delay)}
 			}
 			if err != nil {
 				return
@@ -90,6 +90,14 @@ func (l *line) carry(direction int, to, from *net.TCPConn) {
 	_ = to.CloseWrite()
 }
 
+// later is the later of two moments.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // passing lets time pass: it is what a line is made of.
 func passing(d time.Duration) {
 	if d > 0 {
@@ -100,8 +108,8 @@ func passing(d time.Duration) {
 const (
 	// carried is how much is carried in one go.
 	carried = 4 << 10
-	// caughtUp is what the line makes up for where we were late: a busy machine is
-	// no slower line.
+	// caughtUp is what the line makes up for where we were late, in bytes and not in
+	// delay: a busy machine is no slower line. After a longer pause it was at rest.
 	caughtUp = 100 * time.Millisecond
 )
 
@@ -109,8 +117,8 @@ const (
 func (l *line) send(direction, n int) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if rested := time.Now().Add(-caughtUp); l.free[direction].Before(rested) {
-		l.free[direction] = rested
+	if now := time.Now(); l.free[direction].Before(now.Add(-caughtUp)) {
+		l.free[direction] = now
 	}
 	l.free[direction] = l.free[direction].Add(time.Duration(float64(n) / l.speed * float64(time.Second)))
 	return l.free[direction]
