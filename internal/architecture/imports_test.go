@@ -67,6 +67,7 @@ var mayImport = map[string][]string{
 	"internal/e2e/docker":            anything,
 	"internal/e2e/replicas":          anything,
 	"internal/e2e/browser":           anything,
+	"internal/e2e/process":           {},
 	"internal/e2e/sabotage":          {"internal/app", "internal/durable"},
 	"internal/e2e/sabotage/sidecar":  {"internal/e2e/sabotage"},
 	"internal/e2e/k8s":               anything,

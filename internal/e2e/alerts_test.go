@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -96,8 +97,8 @@ func TestNoMessageOfAnyVendorHoldsPatientsDataSecretsOrMarkup(t *testing.T) {
 			drop(t, r.flu, "flu_refused.csv", good(t))
 			r.channelIs("flu", "refused")
 			mustBeClean(t, format, got)
-			check(t, r.proc.terminate())
-			if strings.Contains(r.proc.out.String(), robotMark) || strings.Contains(r.proc.out.String(), secretMark) {
+			check(t, r.proc.Terminate())
+			if strings.Contains(r.proc.Out.String(), robotMark) || strings.Contains(r.proc.Out.String(), secretMark) {
 				t.Error("the log holds the robot's token or secret")
 			}
 		})
@@ -113,7 +114,7 @@ func mustBeClean(t *testing.T, format string, got chan told) {
 		var m told
 		select {
 		case m = <-got:
-		case <-time.After(patience):
+		case <-time.After(process.Patience):
 			t.Fatalf("told of invalid files: %t, of refused credentials: %t", invalid, refused)
 		}
 		said := texts(t, m.body)

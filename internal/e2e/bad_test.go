@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 func TestBadFilesEachGetAReasonAStateAndAPlaceAndAGoodOneGoesThrough(t *testing.T) {
@@ -60,7 +62,7 @@ func TestBadFilesEachGetAReasonAStateAndAPlaceAndAGoodOneGoesThrough(t *testing.
 }
 
 // mustFit fails when the process ever held more than so many KiB in memory.
-func mustFit(t *testing.T, p *process, kib int) {
+func mustFit(t *testing.T, p *process.Process, kib int) {
 	t.Helper()
 	held := memory(t, p, "VmHWM")
 	t.Logf("at most %d KiB resident", held)
@@ -70,9 +72,9 @@ func mustFit(t *testing.T, p *process, kib int) {
 }
 
 // memory is what the kernel says of the process, in KiB: VmRSS now, VmHWM at most.
-func memory(t *testing.T, p *process, what string) (kib int) {
+func memory(t *testing.T, p *process.Process, what string) (kib int) {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	check(t, err)
 	_, rest, _ := strings.Cut(string(status), what+":")
 	_, err = fmt.Sscan(rest, &kib)
@@ -226,7 +228,7 @@ func TestAReadOnlyVolumeIsAStateWithARemedyAndNoSecondDelivery(t *testing.T) {
 	if c := r.channelIs("flu", "blocked"); c.Reason != "read_only" || c.Remedy == nil {
 		t.Errorf("the channel is blocked by %q, remedy %v", c.Reason, c.Remedy)
 	}
-	r.proc.kill()
+	r.proc.Kill()
 	r.launch() // a restart changes nothing
 	r.until("flu_1.csv", "still waits", func(u row) bool { return u.State == "decided" && u.Reason == "read_only" })
 	srv.mustHave(digest, 1, 1)

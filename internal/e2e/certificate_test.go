@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 // certifier makes certificates of 127.0.0.1 that a private authority vouches for.
@@ -95,7 +97,7 @@ func TestTheServersCertificateIsToldOfBeforeItExpires(t *testing.T) {
 	for text := ""; !strings.Contains(text, "certificate_expiry"); {
 		select {
 		case text = <-messages:
-		case <-time.After(patience):
+		case <-time.After(process.Patience):
 			t.Fatal("nobody was told")
 		}
 		if !strings.Contains(text, "服务器的证书") || !strings.Contains(text, "平台") {
@@ -115,7 +117,7 @@ func TestTheServersCertificateIsToldOfBeforeItExpires(t *testing.T) {
 		open := r.alertsOf("certificate_expiry")
 		return len(open) == 1 && open[0].Severity == "critical"
 	})
-	check(t, r.proc.terminate())
+	check(t, r.proc.Terminate())
 	r.start() // what was seen is not forgotten
 	if open := r.alertsOf("certificate_expiry"); len(open) != 1 {
 		t.Errorf("after a restart: %+v", open)

@@ -5,25 +5,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
 )
 
 // run runs the sidecar's binary to its end.
 func (r *rig) run(args []string, env ...string) (code int, out string) {
 	r.t.Helper()
-	p := start(r.t, binDir+"/hqms-sidecar", args, r.environ(env...))
-	return p.exited(), p.out.String()
+	p := process.Start(r.t, binDir+"/hqms-sidecar", args, r.environ(env...))
+	return p.Exit(), p.Out.String()
 }
 
 func TestWithNothingSetItNamesWhatMakesAChannel(t *testing.T) {
 	t.Parallel()
-	p := start(t, binDir+"/hqms-sidecar", nil, nil)
-	if code := p.exited(); code != 2 {
+	p := process.Start(t, binDir+"/hqms-sidecar", nil, nil)
+	if code := p.Exit(); code != 2 {
 		t.Errorf("exit code %d", code)
 	}
 	for _, want := range []string{"FLU_WATCH_DIR", "HQMS_WATCH_DIR", "ACCOUNT", "PASSWORD"} {
-		if !strings.Contains(p.out.String(), want) {
-			t.Errorf("%s is not named:\n%s", want, p.out)
+		if !strings.Contains(p.Out.String(), want) {
+			t.Errorf("%s is not named:\n%s", want, p.Out)
 		}
 	}
 }
@@ -68,7 +69,7 @@ func TestCheckTellsWhatIsWrongAndHowToMendIt(t *testing.T) {
 	if code, out := r.run([]string{"check"}); code == 0 || strings.Contains(out, password) {
 		t.Errorf("wrong password: exit code %d, the password must not show:\n%s", code, out)
 	}
-	srv.proc.kill()
+	srv.proc.Kill()
 	if code, _ := r.run([]string{"check"}); code == 0 {
 		t.Error("server away: exit code 0")
 	}
@@ -82,7 +83,7 @@ func TestHealthcheckFollowsTheRunningProgram(t *testing.T) {
 	if code, out := r.run([]string{"healthcheck"}, listen); code != 0 {
 		t.Errorf("running: exit code %d: %s", code, out)
 	}
-	check(t, r.proc.terminate())
+	check(t, r.proc.Terminate())
 	if code, _ := r.run([]string{"healthcheck"}, listen); code == 0 {
 		t.Error("ended: exit code 0")
 	}
@@ -98,7 +99,7 @@ func TestSIGTERMInAnUploadEndsInTimeAndTheFileIsAcceptedOnceAfterwards(t *testin
 	digest := drop(t, r.flu, name, fileOf(t, "flu", 2000, 0))
 	eventually(t, "the upload is under way", func() bool { return srv.struck(slow) > 0 })
 	began := time.Now()
-	if err := r.proc.terminate(); err != nil {
+	if err := r.proc.Terminate(); err != nil {
 		t.Errorf("SIGTERM: %v", err)
 	}
 	if took := time.Since(began); took > 30*time.Second {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/sabotage"
 )
 
@@ -16,7 +17,7 @@ import (
 // one, or the tests' own binary, which may have the race detector in it.
 func (r *rig) startCrashing(at string, own bool) {
 	r.t.Helper()
-	r.proc = start(r.t, saboteur(r.t, own), nil, r.environ(sabotage.CrashEnv+"="+at))
+	r.proc = process.Start(r.t, saboteur(r.t, own), nil, r.environ(sabotage.CrashEnv+"="+at))
 }
 
 // saboteur is a program with a saboteur in it.
@@ -113,13 +114,13 @@ func crashOnce(t *testing.T, srv *server, c crashCase, at string, nth int64) (cr
 	digest := drop(t, r.flu, name, fileOf(t, "flu", 2, c.bad))
 	r.startCrashing(at, nth%ownEvery == 0)
 	eventually(t, "it dies or is done", func() bool {
-		return r.proc.ended() || strings.Contains(r.proc.out.String(), `"state":"retired"`)
+		return r.proc.Ended() || strings.Contains(r.proc.Out.String(), `"state":"retired"`)
 	})
-	r.proc.kill()
+	r.proc.Kill()
 	if c.between != nil {
 		c.between(t, r, nth)
 	}
-	_, where, crashed := strings.Cut(r.proc.out.String(), sabotage.CrashedAt)
+	_, where, crashed := strings.Cut(r.proc.Out.String(), sabotage.CrashedAt)
 	defer func() {
 		if t.Failed() {
 			t.Logf("killed at %s", strings.TrimSpace(where))
@@ -173,9 +174,9 @@ func TestKilledAgainAndAgainAFileStillComesToItsVerdictOnce(t *testing.T) {
 func (r *rig) cameThrough(at string) bool {
 	r.t.Helper()
 	r.startCrashing(at, false)
-	done := func() bool { return strings.Contains(r.proc.out.String(), `"state":"retired"`) }
-	eventually(r.t, "it dies or is done", func() bool { return r.proc.ended() || done() })
-	r.proc.kill()
+	done := func() bool { return strings.Contains(r.proc.Out.String(), `"state":"retired"`) }
+	eventually(r.t, "it dies or is done", func() bool { return r.proc.Ended() || done() })
+	r.proc.Kill()
 	return done()
 }
 

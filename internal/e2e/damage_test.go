@@ -123,7 +123,7 @@ func TestADamagedJournalIsSetAsideAndSaidSo(t *testing.T) {
 			}
 			bad := drop(t, r.flu, "flu_bad.csv", fileOf(t, "flu", 2, 1))
 			before := r.endsWith("flu_bad.csv", "invalid")
-			if err := r.proc.terminate(); err != nil { // all of it is in the database file then
+			if err := r.proc.Terminate(); err != nil { // all of it is in the database file then
 				t.Fatal(err)
 			}
 			damages[kind](t, r.state)
@@ -139,7 +139,7 @@ func TestADamagedJournalIsSetAsideAndSaidSo(t *testing.T) {
 			if r.call("GET", "/status", nil, &status); status.Rebuilt == nil || status.Rebuilt.At == "" {
 				t.Errorf("the status does not say that the journal was made anew")
 			}
-			if out := r.proc.out.String(); !strings.Contains(out, "JOURNAL REBUILT") {
+			if out := r.proc.Out.String(); !strings.Contains(out, "JOURNAL REBUILT") {
 				t.Errorf("the log does not say so either")
 			}
 			for n, digest := range digests {
@@ -172,7 +172,7 @@ func TestAJournalPutBackFromAnOlderCopyIsBroughtUpToDate(t *testing.T) {
 	r.start()
 	drop(t, r.flu, "flu_old.csv", good(t))
 	r.endsWith("flu_old.csv", "accepted")
-	if err := r.proc.terminate(); err != nil {
+	if err := r.proc.Terminate(); err != nil {
 		t.Fatal(err)
 	}
 	copied, err := os.ReadFile(filepath.Join(r.state, "journal.db"))
@@ -183,7 +183,7 @@ func TestAJournalPutBackFromAnOlderCopyIsBroughtUpToDate(t *testing.T) {
 	content := good(t)
 	digest := drop(t, r.flu, "flu_new.csv", content)
 	r.endsWith("flu_new.csv", "accepted")
-	r.proc.kill()
+	r.proc.Kill()
 	dropWAL(t, r.state)
 	rewrite(t, r.state, func([]byte) []byte { return copied })
 	r.start()
@@ -203,7 +203,7 @@ func TestAJournalDamagedWhileInUseIsMadeAnewByTheSameProcess(t *testing.T) {
 	r.start()
 	first := drop(t, r.flu, "flu_1.csv", good(t))
 	r.endsWith("flu_1.csv", "accepted")
-	if err := r.proc.terminate(); err != nil { // so that all is in the database file
+	if err := r.proc.Terminate(); err != nil { // so that all is in the database file
 		t.Fatal(err)
 	}
 	r.start()
@@ -226,11 +226,11 @@ func TestAJournalDamagedWhileInUseIsMadeAnewByTheSameProcess(t *testing.T) {
 	second := drop(t, r.flu, "flu_2.csv", good(t))
 	eventually(t, "the journal is made anew", func() bool {
 		r.call("GET", "/uploads?limit=100", nil, nil) // somebody looks
-		return strings.Contains(r.proc.out.String(), "JOURNAL REBUILT") || r.proc.ended()
+		return strings.Contains(r.proc.Out.String(), "JOURNAL REBUILT") || r.proc.Ended()
 	})
 	r.mustRun()
 	eventually(t, "it listens again", func() bool {
-		all := listeningAt.FindAllStringSubmatch(r.proc.out.String(), -1)
+		all := listeningAt.FindAllStringSubmatch(r.proc.Out.String(), -1)
 		if len(all) > 1 {
 			r.base = "http://" + all[len(all)-1][1]
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable/durabletest"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/sabotage"
 )
 
@@ -64,16 +65,16 @@ func fullOnce(t *testing.T, srv *server, c crashCase, k int) (struck bool) {
 	r := newRig(t, srv, "HQMS_WATCH_DIR=", "HQMS_ACCOUNT=", "HQMS_PASSWORD=", "HQMS_SERVER_URL=", "CONCURRENCY=1", "RESCAN_INTERVAL=100ms", "UNKNOWN_GRACE=50ms")
 	name := fmt.Sprintf(c.name, k)
 	digest := drop(t, r.flu, name, fileOf(t, "flu", 2, 0))
-	r.proc = start(t, saboteur(t, k%(2*ownEvery) == 1), nil, r.environ(sabotage.FullEnv+"="+fmt.Sprint(k)))
+	r.proc = process.Start(t, saboteur(t, k%(2*ownEvery) == 1), nil, r.environ(sabotage.FullEnv+"="+fmt.Sprint(k)))
 	r.listening()
-	if r.proc.ended() { // the disk was full before anything worked; as Kubernetes does
+	if r.proc.Ended() { // the disk was full before anything worked; as Kubernetes does
 		r.start()
 	}
 	u := r.endsWith(name, c.verdict)
 	srv.mustHave(digest, c.received, c.accepted)
 	r.mustBeOnlyAt(u, digest, c.place)
 	r.mustHaveEmptySpool()
-	return strings.Contains(r.proc.out.String(), sabotage.FullAt)
+	return strings.Contains(r.proc.Out.String(), sabotage.FullAt)
 }
 
 // TestAFullStateDirStopsTakingKeepsReportingAndRecovers fills a small file
@@ -122,7 +123,7 @@ func TestAFullStateDirStopsTakingKeepsReportingAndRecovers(t *testing.T) {
 		digests[name] = drop(t, r.flu, name, good(t))
 	}
 	eventually(t, "the journal is full too", func() bool {
-		return strings.Contains(r.proc.out.String(), "journal cannot be told") || strings.Contains(r.proc.out.String(), "journal does not answer")
+		return strings.Contains(r.proc.Out.String(), "journal cannot be told") || strings.Contains(r.proc.Out.String(), "journal does not answer")
 	})
 	notReady("down to the last byte")
 	for _, path := range []string{"/status", "/uploads", "/channels", "/metrics", "/uploads/" + u.ID} {

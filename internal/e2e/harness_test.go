@@ -2,26 +2,17 @@ package e2e
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/sabotage"
 )
-
-// patience is how long a test waits for what must come; it is generous since
-// these machines are shared, and only a failing test uses it up.
-const patience = 3 * time.Minute
 
 var binDir string
 
@@ -53,138 +44,20 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	binDir = os.Getenv("HQMS_E2E_BIN")
-	if binDir == "" {
-		dir, err := os.MkdirTemp("", "hqms-e2e-bin")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
-		binDir = dir
-		for to, from := range map[string]string{"": "./cmd/...", "test": "./internal/e2e/sabotage/sidecar"} {
-			build := exec.Command("go", "build", "-o", filepath.Join(dir, to)+"/", from)
-			build.Dir = filepath.Join("..", "..")
-			build.Env = append(os.Environ(), "CGO_ENABLED=0")
-			if out, err := build.CombinedOutput(); err != nil {
-				fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-				return 1
-			}
-		}
+	dir, release, err := process.Binaries(map[string]string{"": "cmd/...", "test": "internal/e2e/sabotage/sidecar"})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
+	defer release()
+	binDir = dir
 	return m.Run()
 }
 
-// process is a child with its output kept.
-type process struct {
-	t    *testing.T
-	name string
-	cmd  *exec.Cmd
-	out  *lockedBuffer
-	done chan struct{}
-	err  error
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func start(t *testing.T, path string, args, env []string) *process {
+// eventually asks until it holds.
+func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	p := &process{t: t, name: filepath.Base(path), cmd: exec.Command(path, args...), out: &lockedBuffer{}, done: make(chan struct{})}
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TZ=Asia/Shanghai"}, env...)
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
-	}()
-	t.Cleanup(func() {
-		p.kill()
-		if strings.Contains(p.out.String(), "WARNING: DATA RACE") {
-			t.Errorf("%s has a data race", p.name)
-		}
-		if t.Failed() {
-			t.Logf("output of %s:\n%s", p.name, tail(p.out.String(), 80))
-		}
-	})
-	return p
-}
-
-// ended reports whether the process has ended.
-func (p *process) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
-func tail(s string, n int) string {
-	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-// kill is kill -9, and waits for the end.
-func (p *process) kill() {
-	_ = p.cmd.Process.Signal(syscall.SIGKILL)
-	<-p.done
-}
-
-// terminate is SIGTERM, and waits for the end.
-func (p *process) terminate() error {
-	p.t.Helper()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-p.done:
-		return p.err
-	case <-time.After(patience):
-		p.t.Fatalf("%s does not end on SIGTERM", p.name)
-		return nil
-	}
-}
-
-// exited waits for the process to end by itself.
-func (p *process) exited() int {
-	p.t.Helper()
-	select {
-	case <-p.done:
-		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(patience):
-		p.t.Fatalf("%s does not end", p.name)
-		return 0
-	}
-}
-
-// eventually polls cond until it holds.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited in vain: %s", what)
-		case <-tick.C:
-		}
-	}
+	process.Eventually(t, process.Patience, what, holds)
 }
 
 // sse follows an event stream and calls each with every data line until it

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -31,7 +32,7 @@ type stranger struct {
 func newStranger(t *testing.T, r *rig, from string) *stranger {
 	t.Helper()
 	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-	transport := &http.Transport{DialContext: d.DialContext, ExpectContinueTimeout: patience}
+	transport := &http.Transport{DialContext: d.DialContext, ExpectContinueTimeout: process.Patience}
 	t.Cleanup(transport.CloseIdleConnections)
 	c := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return &stranger{t, r.base, c}
@@ -253,8 +254,8 @@ func TestWhoGuessesTokensIsShutOutAndTheGuessesAreNotLogged(t *testing.T) {
 	if a := other.sends("GET", "/uploads", nil, bearer); a.status != http.StatusOK {
 		t.Errorf("another address is shut out too: %d", a.status)
 	}
-	logged := r.proc.out.String() + other.sends("GET", "/logs?limit=200", nil, bearer).body
-	if n := strings.Count(r.proc.out.String(), "wrong api token"); n != refused || !strings.Contains(logged, "127.0.0.2") {
+	logged := r.proc.Out.String() + other.sends("GET", "/logs?limit=200", nil, bearer).body
+	if n := strings.Count(r.proc.Out.String(), "wrong api token"); n != refused || !strings.Contains(logged, "127.0.0.2") {
 		t.Errorf("%d lines about wrong tokens, want %d with the address", n, refused)
 	}
 	if strings.Contains(logged, guess) {

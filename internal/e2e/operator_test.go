@@ -52,7 +52,7 @@ func TestWhatTheServerHasFromElsewhereIsADuplicate(t *testing.T) {
 		r.start()
 		drop(t, r.flu, "flu_1.csv", content)
 		r.ended("flu_1.csv")
-		check(t, r.proc.terminate())
+		check(t, r.proc.Terminate())
 	}
 	srv.mustHave(digestOf(content), 2, 1)
 }
@@ -68,7 +68,7 @@ func TestAPauseLastsOverRestartsAndACancelledFileIsTakenAgainWhenForced(t *testi
 	digest := drop(t, r.flu, "flu_1.csv", good(t))
 	other := drop(t, r.flu, "flu_2.csv", good(t))
 	r.until("flu_1.csv", "waits", func(u row) bool { return u.State == "packed" && u.Reason == "channel_paused" })
-	check(t, r.proc.terminate())
+	check(t, r.proc.Terminate())
 	r.start()
 	if c := r.channel("flu"); c.State != "paused" || c.PausedBy == "" {
 		t.Errorf("after a restart the channel is %s, paused by %q", c.State, c.PausedBy)
@@ -142,7 +142,7 @@ func TestKeptOriginalsStayAndAreNotSentAgain(t *testing.T) {
 	digest := drop(t, r.flu, "flu_1.csv", good(t))
 	u := r.endsWith("flu_1.csv", "accepted")
 	r.mustBeOnlyAt(u, digest, "watch")
-	r.proc.kill()
+	r.proc.Kill()
 	r.start()
 	drop(t, r.flu, "flu_2.csv", good(t))
 	r.endsWith("flu_2.csv", "accepted") // a scan has gone by

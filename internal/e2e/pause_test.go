@@ -18,14 +18,14 @@ func TestAPausedChannelStaysPausedWhateverBecomesOfTheJournal(t *testing.T) {
 			r.start()
 			drop(t, r.flu, "flu_1.csv", good(t))
 			r.endsWith("flu_1.csv", "accepted")
-			check(t, r.proc.terminate())
+			check(t, r.proc.Terminate())
 			older, err := os.ReadFile(filepath.Join(r.state, "journal.db"))
 			check(t, err)
 			r.start()
 			if code := r.call("POST", "/channels/flu/pause", nil, nil); code != 200 {
 				t.Fatalf("pause: status %d", code)
 			}
-			r.proc.kill()
+			r.proc.Kill()
 			if damage, ok := damages[kind]; ok {
 				damage(t, r.state)
 			} else {
@@ -43,7 +43,7 @@ func TestAPausedChannelStaysPausedWhateverBecomesOfTheJournal(t *testing.T) {
 				t.Fatalf("resume: status %d", code)
 			}
 			r.endsWith("flu_2.csv", "accepted")
-			r.proc.kill()
+			r.proc.Kill()
 			damages["deleted"](t, r.state)
 			r.start()
 			r.channelIs("flu", "ok")

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -17,7 +18,7 @@ const (
 // server is a running hqms-sandbox.
 type server struct {
 	t    *testing.T
-	proc *process
+	proc *process.Process
 	addr string
 	data string
 	args []string
@@ -37,16 +38,16 @@ func newServer(t *testing.T, args ...string) *server {
 func (s *server) start() {
 	s.t.Helper()
 	args := append([]string{"serve", "-listen", s.addr, "-data", s.data, "-step", "1ms", "-account", account, "-password", password}, s.args...)
-	s.proc = start(s.t, binDir+"/hqms-sandbox", args, nil)
+	s.proc = process.Start(s.t, binDir+"/hqms-sandbox", args, nil)
 	eventually(s.t, "the sandbox listens", func() bool {
-		m := servingAt.FindStringSubmatch(s.proc.out.String())
+		m := servingAt.FindStringSubmatch(s.proc.Out.String())
 		if m != nil {
 			s.addr = m[1]
 		}
-		return m != nil || s.proc.ended()
+		return m != nil || s.proc.Ended()
 	})
-	if s.proc.ended() {
-		s.t.Fatalf("the sandbox ended: %s", s.proc.out)
+	if s.proc.Ended() {
+		s.t.Fatalf("the sandbox ended: %s", s.proc.Out)
 	}
 }
 

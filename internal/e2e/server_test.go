@@ -105,7 +105,7 @@ func TestALostAnswerAndAKillDoNotMakeASecondDelivery(t *testing.T) {
 	r.start()
 	digest := drop(t, r.flu, "flu_1.csv", good(t))
 	r.until("flu_1.csv", "is sent, the answer lost", func(u row) bool { return u.State == "sent" })
-	r.proc.kill()
+	r.proc.Kill()
 	srv.heal()
 	r.start()
 	r.endsWith("flu_1.csv", "accepted")
@@ -132,7 +132,7 @@ func TestADeliveryNobodyKnowsOfIsUnresolvedKeptAndAskedAboutAgain(t *testing.T) 
 func TestWithTheServerAwayFilesWaitAndGoOutWhenItComes(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
-	srv.proc.kill()
+	srv.proc.Kill()
 	r := newRig(t, srv)
 	r.start() // readiness does not depend on the server
 	digest := drop(t, r.flu, "flu_1.csv", good(t))
@@ -146,7 +146,7 @@ func TestWithTheServerAwayFilesWaitAndGoOutWhenItComes(t *testing.T) {
 			t.Errorf("%s: %d", probe, code)
 		}
 	}
-	r.proc.kill()
+	r.proc.Kill()
 	r.start() // and again without it
 	srv.start()
 	r.endsWith("flu_1.csv", "accepted")
@@ -172,7 +172,7 @@ func TestAWrongPasswordIsTriedOnceAndANewOneTakenFromTheSwappedSecret(t *testing
 	for _, n := range names {
 		r.until(n, "waits", func(u row) bool { return u.State == "packed" && u.Reason == "credentials_refused" && u.Attempt == 0 })
 	}
-	r.proc.kill()
+	r.proc.Kill()
 	r.start()
 	r.call("POST", "/uploads/trigger", map[string]any{"force": true}, nil)
 	digests["flu_4.csv"] = drop(t, r.flu, "flu_4.csv", good(t))

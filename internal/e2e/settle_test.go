@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 func TestAFileWithAWriterIsNotSentHoweverLongItPauses(t *testing.T) {
@@ -69,9 +71,9 @@ func (r *rig) halted(name string, content []byte, then func(path string)) (caugh
 	r.t.Helper()
 	path := filepath.Join(r.flu, name)
 	drop(r.t, r.flu, name, content)
-	signal := func(s syscall.Signal) { check(r.t, r.proc.cmd.Process.Signal(s)) }
+	signal := func(s syscall.Signal) { check(r.t, r.proc.Signal(s)) }
 	within := func() bool {
-		pos := r.proc.reading(path)
+		pos := reading(r.proc, path)
 		return pos > 0 && pos < int64(len(content))
 	}
 	eventually(r.t, name+" is read", func() bool {
@@ -96,9 +98,9 @@ func (r *rig) halted(name string, content []byte, then func(path string)) (caugh
 	return caught
 }
 
-// reading is how far the process has read in a file; -1: it has not opened it.
-func (p *process) reading(path string) int64 {
-	proc := fmt.Sprintf("/proc/%d/", p.cmd.Process.Pid)
+// reading is how far a process has read in a file; -1: it has not opened it.
+func reading(p *process.Process, path string) int64 {
+	proc := fmt.Sprintf("/proc/%d/", p.PID())
 	open, _ := os.ReadDir(proc + "fd")
 	for _, fd := range open {
 		if to, err := os.Readlink(proc + "fd/" + fd.Name()); err != nil || to != path {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -126,7 +127,7 @@ type rig struct {
 	srv              *server
 	flu, hqms, state string
 	env              map[string]string
-	proc             *process
+	proc             *process.Process
 	seen             *observer
 }
 
@@ -181,14 +182,14 @@ var listeningAt = regexp.MustCompile(`"msg":"started".*"listen":"([^"]+)"`)
 func (r *rig) start() {
 	r.t.Helper()
 	r.launch()
-	eventually(r.t, "the sidecar is ready", func() bool { return r.call("GET", "/readyz", nil, nil) == 200 || r.proc.ended() })
+	eventually(r.t, "the sidecar is ready", func() bool { return r.call("GET", "/readyz", nil, nil) == 200 || r.proc.Ended() })
 	r.mustRun()
 }
 
 // launch starts the sidecar and waits until its API answers.
 func (r *rig) launch() {
 	r.t.Helper()
-	r.proc = start(r.t, binDir+"/hqms-sidecar", nil, r.environ())
+	r.proc = process.Start(r.t, binDir+"/hqms-sidecar", nil, r.environ())
 	r.listening()
 	r.mustRun()
 }
@@ -196,18 +197,18 @@ func (r *rig) launch() {
 func (r *rig) listening() {
 	r.t.Helper()
 	eventually(r.t, "the sidecar listens", func() bool {
-		m := listeningAt.FindStringSubmatch(r.proc.out.String())
+		m := listeningAt.FindStringSubmatch(r.proc.Out.String())
 		if m != nil {
 			r.base = "http://" + m[1]
 		}
-		return m != nil || r.proc.ended()
+		return m != nil || r.proc.Ended()
 	})
 }
 
 func (r *rig) mustRun() {
 	r.t.Helper()
-	if r.proc.ended() {
-		r.t.Fatalf("the sidecar ended: %v\n%s", r.proc.err, r.proc.out)
+	if r.proc.Ended() {
+		r.t.Fatalf("the sidecar ended: %d\n%s", r.proc.Exit(), r.proc.Out)
 	}
 }
 

@@ -44,7 +44,7 @@ func TestOnASlowLinkAPackedCopyIsMadeSmallerWhileItIsSentAndTheJournalSaysWhatWa
 	r.start()
 	digest := drop(t, r.flu, "flu_1.csv", largeFile(t))
 	u := r.endsWith("flu_1.csv", "accepted")
-	if !strings.Contains(r.proc.out.String(), madeSmaller) {
+	if !strings.Contains(r.proc.Out.String(), madeSmaller) {
 		t.Fatal("it was sent as it was")
 	}
 	srv.mustHave(digest, 1, 1)
@@ -76,7 +76,7 @@ func TestAKillWhileACopyIsMadeSmallerLosesNothingAndSendsNothingTwice(t *testing
 	if p := r.packedAs(u.ID); p.PackedDigest != "" || p.PackedSize != p.Progress.Total {
 		t.Errorf("while it is made the journal has the digest %q, and %d bytes of %d", p.PackedDigest, p.PackedSize, p.Progress.Total)
 	}
-	r.proc.kill()
+	r.proc.Kill()
 	srv.mustHave(digest, 0, 0)
 	r.env["BANDWIDTH_LIMIT"] = "8Mbit"
 	r.start()

@@ -30,7 +30,7 @@ func TestStoppedInTheMiddleOfALongUploadItEndsInTimeAndGoesOnLater(t *testing.T)
 			t.Parallel()
 			r, srv, digest, id := stuck(t, fault)
 			began := time.Now()
-			if err := r.proc.terminate(); err != nil {
+			if err := r.proc.Terminate(); err != nil {
 				t.Errorf("ended with %v", err)
 			}
 			if took := time.Since(began); took > 10*time.Second {
@@ -78,10 +78,10 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100") {
 		t.Fatalf("the call is not under way: %q, %v", line, err)
 	}
-	_ = r.proc.cmd.Process.Signal(syscall.SIGTERM)
-	eventually(t, "it stops in order", func() bool { return strings.Contains(r.proc.out.String(), `"msg":"stopping"`) })
-	_ = r.proc.cmd.Process.Signal(syscall.SIGTERM)
-	if code := r.proc.exited(); code != 128+int(syscall.SIGTERM) {
+	_ = r.proc.Signal(syscall.SIGTERM)
+	eventually(t, "it stops in order", func() bool { return strings.Contains(r.proc.Out.String(), `"msg":"stopping"`) })
+	_ = r.proc.Signal(syscall.SIGTERM)
+	if code := r.proc.Exit(); code != 128+int(syscall.SIGTERM) {
 		t.Errorf("it ended with %d, in order: the second signal was not heard", code)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 // deaf opens an event stream from the beginning, with as small a buffer as the
@@ -44,7 +46,7 @@ func TestClientsThatNeverReadAreCutOffAndHoldUpNobody(t *testing.T) {
 		return r.call("GET", "/uploads?limit=500&state=retired", nil, &page) == http.StatusOK && len(page.Items) == files
 	})
 	happened := 0
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), process.Patience)
 	defer cancel()
 	ends := 0
 	sse(ctx, r.base+"/events?after=0", viewerToken, func(data []byte) bool {
@@ -76,7 +78,7 @@ func TestClientsThatNeverReadAreCutOffAndHoldUpNobody(t *testing.T) {
 	if last := <-heard; !strings.Contains(last, u.ID) {
 		t.Errorf("who reads heard nothing of %s meanwhile: %s", u.ID, last)
 	}
-	cut := func() int { return strings.Count(r.proc.out.String(), "i/o timeout") }
+	cut := func() int { return strings.Count(r.proc.Out.String(), "i/o timeout") }
 	if n := cut(); n > 0 {
 		t.Errorf("%d clients were cut off before the file went through: it need not have waited for them", n)
 	}

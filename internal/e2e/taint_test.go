@@ -79,7 +79,7 @@ func TestNoCellNoPasswordAndNoTokenGetsOut(t *testing.T) {
 	}
 	r.endsWith("flu_good.csv", "accepted")
 	srv.mustHave(good, 1, 1)
-	srv.proc.kill()
+	srv.proc.Kill()
 	drop(t, r.flu, "flu_late.csv", fileOf(t, "flu", 3, 0))
 	r.until("flu_late.csv", "waits for the server", func(u row) bool { return u.Attempt > 2 })
 	r.call("POST", "/channels/flu/test", nil, nil)
@@ -91,11 +91,11 @@ func TestNoCellNoPasswordAndNoTokenGetsOut(t *testing.T) {
 	if n := strings.Count(heard["findings"], `"rule"`); n == 0 {
 		t.Error("no findings: the files were not looked at")
 	}
-	check(t, r.proc.terminate())
+	check(t, r.proc.Terminate())
 	cancel()
 	<-followed
 	heard["events"] = events
-	heard["stdout"] = r.proc.out.String()
+	heard["stdout"] = r.proc.Out.String()
 	for path, b := range c.received() {
 		heard["telemetry "+path] = string(b)
 	}

@@ -17,11 +17,11 @@ func TestTraceOfAnUploadIsWholeOverAKill(t *testing.T) {
 	drop(t, r.flu, "flu_1.csv", good(t))
 	u := r.until("flu_1.csv", "is sent", func(u row) bool { return u.State == "sent" })
 	eventually(t, "what was done so far is exported", func() bool { return slices.Contains(names(c.trace(u.TraceID)), "transmit") })
-	r.proc.kill()
+	r.proc.Kill()
 	r.start()
 	srv.call("POST", "resume", nil, nil)
 	r.endsWith("flu_1.csv", "accepted")
-	check(t, r.proc.terminate())
+	check(t, r.proc.Terminate())
 	eventually(t, "the root is exported", func() bool { return slices.Contains(names(c.trace(u.TraceID)), "upload") })
 
 	spans := c.trace(u.TraceID)
@@ -75,7 +75,7 @@ func TestADeadCollectorHoldsUpNothing(t *testing.T) {
 	digest := drop(t, r.flu, "flu_1.csv", good(t))
 	r.endsWith("flu_1.csv", "accepted")
 	srv.mustHave(digest, 1, 1)
-	if err := r.proc.terminate(); err != nil {
+	if err := r.proc.Terminate(); err != nil {
 		t.Errorf("SIGTERM: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
@@ -48,7 +49,7 @@ func TestAnOriginalRestoredAsAFileIsNotTakenAgain(t *testing.T) {
 		}
 	}
 	left()
-	if err := r.proc.terminate(); err != nil { // a new process has only the journal to know it by
+	if err := r.proc.Terminate(); err != nil { // a new process has only the journal to know it by
 		t.Fatal(err)
 	}
 	r.start()
@@ -93,11 +94,11 @@ func TestWhyExplainsAFile(t *testing.T) {
 	r := newRig(t, srv, "LISTEN_ADDR="+free.Addr().String())
 	ask := func(name string) string {
 		t.Helper()
-		p := start(t, binDir+"/hqms-sidecar", []string{"why", name}, r.environ())
-		if code := p.exited(); code != 0 {
+		p := process.Start(t, binDir+"/hqms-sidecar", []string{"why", name}, r.environ())
+		if code := p.Exit(); code != 0 {
 			t.Errorf("why %s: exit %d", name, code)
 		}
-		return p.out.String()
+		return p.Out.String()
 	}
 	must := func(text string, wants ...string) {
 		t.Helper()
@@ -121,7 +122,7 @@ func TestWhyExplainsAFile(t *testing.T) {
 		must(ask("flu_half.csv.tmp"), "临时文件")
 		must(ask("notes.txt"), "通道")
 		if way == "the running program says" {
-			if err := r.proc.terminate(); err != nil {
+			if err := r.proc.Terminate(); err != nil {
 				t.Fatal(err)
 			}
 		}

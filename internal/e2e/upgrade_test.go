@@ -61,7 +61,7 @@ func TestTheStateOfAnOlderReleaseIsTakenOver(t *testing.T) {
 	r.endsWith("flu_again.csv", "duplicate")
 	srv.mustHave(digestOf(done), 0, 0)
 	r.mustHaveEmptySpool()
-	if err := r.proc.terminate(); err != nil {
+	if err := r.proc.Terminate(); err != nil {
 		t.Fatal(err)
 	}
 	if is := schemaOf(t, r.state); is != newest {
@@ -108,7 +108,7 @@ func makeState(t *testing.T, srv *server, to string) {
 	srv.fault(sandbox.Fault{Step: "gettoken", Kind: "status", Code: 503})
 	drop(t, maker.flu, "flu_open.csv", good(t))
 	maker.until("flu_open.csv", "waits for the server", func(u row) bool { return u.Attempt > 0 })
-	if err := maker.proc.terminate(); err != nil {
+	if err := maker.proc.Terminate(); err != nil {
 		t.Fatal(err)
 	}
 	copyTree(t, maker.state, filepath.Join(to, "state"))

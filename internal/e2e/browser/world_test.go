@@ -8,16 +8,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard/synthetic"
@@ -37,84 +35,35 @@ var binDir string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	binDir = os.Getenv("HQMS_E2E_BIN")
-	if binDir == "" {
-		dir, err := os.MkdirTemp("", "hqms-browser-bin")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
-		binDir = dir
-		build := exec.Command("go", "build", "-o", dir+"/", "./cmd/...")
-		build.Dir = filepath.Join("..", "..", "..")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-			return 1
-		}
+	dir, release, err := process.Binaries(map[string]string{"": "cmd/..."})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
+	defer release()
+	binDir = dir
 	defer closeBrowser()
 	return m.Run()
 }
 
-// output is what a process has written so far.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // begin starts a process that the test's end kills, and waits until it says
 // where it listens.
-func begin(t *testing.T, listens *regexp.Regexp, env []string, name string, args ...string) (out *output, addr string) {
+func begin(t *testing.T, listens *regexp.Regexp, env []string, name string, args ...string) (out *process.Output, addr string) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(binDir, name), args...)
-	out = &output{}
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TZ=Asia/Shanghai"}, env...)
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGKILL)
-		_ = cmd.Wait()
-		if t.Failed() {
-			lines := strings.Split(out.String(), "\n")
-			t.Logf("output of %s:\n%s", name, strings.Join(lines[max(0, len(lines)-40):], "\n"))
-		}
-	})
+	p := process.Start(t, filepath.Join(binDir, name), args, env)
 	eventually(t, name+" listens", func() bool {
-		m := listens.FindStringSubmatch(out.String())
+		m := listens.FindStringSubmatch(p.Out.String())
 		if m != nil {
 			addr = m[1]
 		}
 		return m != nil
 	})
-	return out, addr
+	return p.Out, addr
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	tick, until := time.NewTicker(20*time.Millisecond), time.After(patience)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-until:
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
+	process.Eventually(t, patience, what, holds)
 }
 
 // world is a sandbox, a sidecar and a receiver of alerts.
@@ -124,7 +73,7 @@ type world struct {
 	sandbox   string
 	flu, hqms string // watched directories
 	messages  atomic.Int64
-	log       *output
+	log       *process.Output
 }
 
 var (

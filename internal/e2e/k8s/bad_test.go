@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 // refused installs what cannot work, and holds that helm says so at once, with the
@@ -53,7 +55,7 @@ func TestWhatIsMissingInTheClusterIsRefusedBeforeAnythingIsInstalled(t *testing.
 func (w *world) spoken() string {
 	w.t.Helper()
 	var message string
-	eventually(w.t, 2*patience, "the sidecar ends and says why", func() bool {
+	process.Eventually(w.t, 2*patience, "the sidecar ends and says why", func() bool {
 		for _, p := range w.sidecars() {
 			for _, s := range []containerState{p.sidecar().State, p.sidecar().Last} {
 				if s.Terminated != nil && s.Terminated.Message != "" {
@@ -104,7 +106,7 @@ func (w *world) complains(p pod, want ...string) {
 	w.t.Helper()
 	var out string
 	defer func() { w.t.Logf("the pod says:\n%s", out) }()
-	eventually(w.t, patience, fmt.Sprintf("the log says %q", want), func() bool {
+	process.Eventually(w.t, patience, fmt.Sprintf("the log says %q", want), func() bool {
 		out, _ = w.kubectl("logs", p.Metadata.Name)
 		for _, s := range want {
 			if !strings.Contains(out, s) {

@@ -119,22 +119,6 @@ func (c *cluster) command(ctx context.Context, stdin, name string, args ...strin
 	return out.String(), err
 }
 
-// eventually polls cond until it holds.
-func eventually(t *testing.T, within time.Duration, what string, cond func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited %s in vain: %s", within, what)
-		case <-tick.C:
-		}
-	}
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 // pod is what the tests look at of a pod.
@@ -91,7 +93,7 @@ func (w *world) sidecars() []pod {
 func (w *world) one() pod {
 	w.t.Helper()
 	var found []pod
-	eventually(w.t, patience, "one pod is there", func() bool {
+	process.Eventually(w.t, patience, "one pod is there", func() bool {
 		found = found[:0]
 		for _, p := range w.sidecars() {
 			if p.Metadata.Deleted == "" && p.Status.Phase != "Succeeded" && p.Status.Phase != "Failed" {

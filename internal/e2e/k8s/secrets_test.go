@@ -3,6 +3,8 @@ package k8s
 import (
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 func TestARotatedSecretIsTakenWithoutARestart(t *testing.T) {
@@ -16,7 +18,7 @@ func TestARotatedSecretIsTakenWithoutARestart(t *testing.T) {
 
 	w.serve(next) // the server's side first: the old password is refused from now on
 	w.drop("flu_2.csv", 2, 5)
-	eventually(t, patience, "the channel is refused", func() bool { return w.channelState(p) == "refused" })
+	process.Eventually(t, patience, "the channel is refused", func() bool { return w.channelState(p) == "refused" })
 	began := time.Now()
 	w.secret("hqms-credentials", map[string]string{"HQMS_ACCOUNT": account, "HQMS_PASSWORD": next, "FLU_ACCOUNT": account, "FLU_PASSWORD": next})
 	w.drop("flu_3.csv", 3, 5)

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 // files is the size of a run under load.
@@ -76,7 +78,7 @@ func TestUpgradeUnderLoadOfStandaloneLosesAndDoublesNothing(t *testing.T) {
 func (w *world) endedWell(name string) {
 	w.t.Helper()
 	var e *ended
-	eventually(w.t, patience, "the old pod has ended", func() bool { e = w.pods.end(name); return e != nil })
+	process.Eventually(w.t, patience, "the old pod has ended", func() bool { e = w.pods.end(name); return e != nil })
 	if e.ExitCode != 0 {
 		w.t.Errorf("%s ended with %d %s: %s", name, e.ExitCode, e.Reason, e.Message)
 	}
@@ -128,7 +130,7 @@ func TestPodsKilledUnderLoadLoseAndDoubleNothing(t *testing.T) {
 func (w *world) running() pod {
 	w.t.Helper()
 	var found pod
-	eventually(w.t, patience, "a sidecar runs", func() bool {
+	process.Eventually(w.t, patience, "a sidecar runs", func() bool {
 		for _, p := range w.sidecars() {
 			if p.Metadata.Deleted == "" && p.ready() {
 				found = p
@@ -146,7 +148,7 @@ func (w *world) killed() {
 	p := w.running()
 	before := p.sidecar().Restarts
 	must(w.t, syscall.Kill(w.pid(p), syscall.SIGKILL))
-	eventually(w.t, patience, "the kubelet starts it anew", func() bool {
+	process.Eventually(w.t, patience, "the kubelet starts it anew", func() bool {
 		for _, q := range w.sidecars() {
 			if q.Metadata.UID == p.Metadata.UID {
 				return q.sidecar().Restarts > before && q.ready()
@@ -171,7 +173,7 @@ func TestSIGTERMEndsWithinTheGraceAndTheUploadGoesOn(t *testing.T) {
 	w.mustHelm("install", "hqms", chart, "-f", w.values(existingSecret), "--set", "env.BANDWIDTH_LIMIT=100kbit", "--wait", "--timeout", "90s")
 	p := w.one()
 	w.drop("flu_large.csv", 1, 3000)
-	eventually(t, patience, "the upload is under way", func() bool { return w.sending(p) })
+	process.Eventually(t, patience, "the upload is under way", func() bool { return w.sending(p) })
 	began := time.Now()
 	w.mustKubectl("delete", "pod", p.Metadata.Name, "--wait=true", "--timeout=60s")
 	took := time.Since(began)

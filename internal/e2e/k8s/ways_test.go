@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/postgres/postgrestest"
 )
 
@@ -29,7 +30,7 @@ func TestStandaloneAcceptsAFileAndPassesHelmTest(t *testing.T) {
 	w := hospital(t)
 	w.standalone()
 	p := w.one()
-	eventually(t, patience, "the log of pods has it", func() bool { return w.pods.readyAfter(p.Metadata.Name) >= 0 })
+	process.Eventually(t, patience, "the log of pods has it", func() bool { return w.pods.readyAfter(p.Metadata.Name) >= 0 })
 	figure(t, "stand-alone: ready %s after its container ran", w.pods.readyAfter(p.Metadata.Name).Round(10*time.Millisecond))
 	began := time.Now()
 	w.drop("flu_1.csv", 1, 20)
@@ -59,7 +60,7 @@ func (w *world) idle(p pod) {
 	w.t.Helper()
 	const most = 30 << 20
 	var rss, working int64
-	eventually(w.t, patience, "idle memory of at most 30 MiB", func() bool {
+	process.Eventually(w.t, patience, "idle memory of at most 30 MiB", func() bool {
 		rss, working = w.memory(p)
 		return rss > 0 && rss <= most
 	})
@@ -165,7 +166,7 @@ func TestSidecarInTheHISPodAcceptsFiles(t *testing.T) {
 	if len(p.Status.Init) != 1 || p.Status.Init[0].Name != "hqms-sidecar" {
 		t.Errorf("the sidecar is no native one: %+v", p.Status)
 	}
-	eventually(t, patience, "what the HIS exported has come to its verdict", func() bool { return w.verdicts() == 9 })
+	process.Eventually(t, patience, "what the HIS exported has come to its verdict", func() bool { return w.verdicts() == 9 })
 }
 
 // verdicts counts the contents the server has decided on.
@@ -195,7 +196,7 @@ func TestAJobWithTheSidecarEndsAndTheNextSendsWhatIsLeft(t *testing.T) {
 	sent := w.verdicts()
 	w.mustHelm("uninstall", "his", "--wait")
 	w.his("deployment", "export", "-flu", "/export/flu", "-hqms", "/export/hqms", "-every", "1h")
-	eventually(t, 2*patience, "what the Jobs left is sent", func() bool { return w.verdicts() == 27 })
+	process.Eventually(t, 2*patience, "what the Jobs left is sent", func() bool { return w.verdicts() == 27 })
 	for digest, c := range w.arrivals() {
 		if c.Accepted > 1 {
 			t.Errorf("%s was accepted %d times", digest, c.Accepted)

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard/synthetic"
@@ -212,7 +213,7 @@ func (w *world) arrivals() map[string]sandbox.Content {
 func (w *world) delivered(archive string) {
 	w.t.Helper()
 	export := filepath.Join(w.dir, "his-export")
-	eventually(w.t, 2*patience, "every file is accepted and put away", func() bool {
+	process.Eventually(w.t, 2*patience, "every file is accepted and put away", func() bool {
 		got := w.arrivals()
 		for d := range w.digests {
 			if got[d].Accepted == 0 {

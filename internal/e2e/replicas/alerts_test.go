@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 // slow is how long the receiver takes to answer: time for another replica to
@@ -63,16 +65,16 @@ func TestOfReplicasOneTellsOfAnAlertAndAnotherGoesOnWhenItDies(t *testing.T) {
 	const rounds = 3
 	for round := 1; round <= rounds; round++ {
 		if round == rounds {
-			all[0].kill()
+			all[0].Kill()
 			all = all[1:]
 		}
 		for event, name := range map[string]string{"rejected": "reject", "partially_accepted": "partial"} {
 			w.drop(fmt.Sprintf("flu_%s_%d.csv", name, round), uint64(time.Now().UnixNano()))
-			eventually(t, patience, fmt.Sprintf("round %d: somebody is told of what was %s", round, event), func() bool { return e.heard(event) == round })
+			process.Eventually(t, patience, fmt.Sprintf("round %d: somebody is told of what was %s", round, event), func() bool { return e.heard(event) == round })
 		}
 		// Acknowledged, or its sender killed, before the receiver has answered, a
 		// message would stay unnoted for good.
-		eventually(t, patience, fmt.Sprintf("round %d: the journal says that each was delivered once", round), func() bool {
+		process.Eventually(t, patience, fmt.Sprintf("round %d: the journal says that each was delivered once", round), func() bool {
 			n, err := w.count(`SELECT count(*) FROM alerts WHERE deliveries = 1`)
 			return err == nil && n == 2*round
 		})

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 // The size of a run: the short form, unless the environment says otherwise.
@@ -52,13 +54,13 @@ func TestNothingIsLostAndNothingAcceptedTwiceWhileReplicasAndDatabaseDie(t *test
 	}
 	// The storm goes on until three quarters are through, then it must end by itself.
 	limit := 4*patience + time.Duration(files)*500*time.Millisecond
-	eventually(t, limit, "most files come to their end in the storm", func() bool {
+	process.Eventually(t, limit, "most files come to their end in the storm", func() bool {
 		n, err := s.count(`SELECT count(*) FROM uploads WHERE state = 'retired'`)
 		return err == nil && n >= files*3/4
 	})
 	calm()
 	going.Wait()
-	eventually(t, limit, "all files come to their end", func() bool {
+	process.Eventually(t, limit, "all files come to their end", func() bool {
 		n, err := s.count(`SELECT count(*) FROM uploads WHERE state = 'retired' AND verdict = 'accepted'`)
 		open, errOpen := s.count(`SELECT count(*) FROM uploads WHERE finished_at IS NULL`)
 		return err == nil && errOpen == nil && n >= files && open == 0
@@ -101,8 +103,8 @@ func (s *storm) strike(ctx context.Context) {
 		return
 	}
 	i := s.rand.IntN(len(s.replicas))
-	s.replicas[i].kill()
-	s.noteOrphans(s.replicas[i].cmd.Process.Pid)
+	s.replicas[i].Kill()
+	s.noteOrphans(s.replicas[i].PID())
 	s.kills++
 	pause(ctx, time.Duration(s.rand.IntN(400))*time.Millisecond)
 	s.replicas[i] = s.launch()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/sandbox"
 )
 
@@ -34,21 +35,21 @@ func TestTheWorkOfAKilledReplicaIsTakenOverWithinItsLeaseAndASecond(t *testing.T
 	w.fault(sandbox.Fault{Step: sandbox.StepUpload, Kind: sandbox.FaultHang, Count: 1})
 	w.drop("flu_1.csv", uint64(time.Now().UnixNano()))
 	var pid int
-	eventually(t, patience, "one of them sends", func() bool {
+	process.Eventually(t, patience, "one of them sends", func() bool {
 		var err error
 		pid, err = w.count(`SELECT split_part(lease_owner, '/', 2)::int FROM uploads
 			WHERE state = 'packed' AND lease_owner IS NOT NULL AND ticket_token <> ''`)
 		return err == nil
 	})
 	for _, r := range both {
-		if r.cmd.Process.Pid == pid {
-			r.kill()
+		if r.PID() == pid {
+			r.Kill()
 		}
 	}
 	began := time.Now()
 	fence, err := w.count(`SELECT fence FROM uploads`)
 	must(t, err)
-	eventually(t, patience, "the other takes over", func() bool {
+	process.Eventually(t, patience, "the other takes over", func() bool {
 		n, err := w.count(`SELECT fence FROM uploads`)
 		return err == nil && n > fence
 	})
@@ -70,19 +71,19 @@ func TestReplicasHoldWhileTheDatabaseIsAwayAndGoOnByThemselves(t *testing.T) {
 	must(t, w.pg.Down(t.Context(), true))
 	during := w.drop("flu_2.csv", uint64(time.Now().UnixNano()))
 	for _, r := range all {
-		eventually(t, patience, "it says that it is not ready", func() bool { return r.call("GET", "/readyz", nil) == http.StatusServiceUnavailable })
+		process.Eventually(t, patience, "it says that it is not ready", func() bool { return r.call("GET", "/readyz", nil) == http.StatusServiceUnavailable })
 	}
 	pause(t.Context(), 3*w.lease)
 	for _, r := range all {
-		if r.ended() || r.call("GET", "/livez", nil) != http.StatusOK {
-			t.Fatalf("a replica did not hold:\n%s", r.out)
+		if r.Ended() || r.call("GET", "/livez", nil) != http.StatusOK {
+			t.Fatalf("a replica did not hold:\n%s", r.Out)
 		}
 	}
 	must(t, w.pg.Up(t.Context()))
 	for _, r := range all {
 		w.ready(r)
 	}
-	eventually(t, patience, "both files are accepted", func() bool {
+	process.Eventually(t, patience, "both files are accepted", func() bool {
 		n, err := w.count(`SELECT count(*) FROM uploads WHERE state = 'retired' AND verdict = 'accepted'`)
 		return err == nil && n == 2
 	})
@@ -113,10 +114,10 @@ func TestAPauseOnOneReplicaHoldsForAll(t *testing.T) {
 	if code := one.call("POST", "/channels/flu/pause", nil); code != http.StatusOK {
 		t.Fatalf("pause: status %d", code)
 	}
-	eventually(t, patience, "the other shows it", func() bool { return standing(two) == "paused" })
-	one.kill()
+	process.Eventually(t, patience, "the other shows it", func() bool { return standing(two) == "paused" })
+	one.Kill()
 	digest := w.drop("flu_1.csv", uint64(time.Now().UnixNano()))
-	eventually(t, patience, "the upload waits", func() bool {
+	process.Eventually(t, patience, "the upload waits", func() bool {
 		n, err := w.count(`SELECT count(*) FROM uploads WHERE state = 'packed' AND reason = 'channel_paused'`)
 		return err == nil && n == 1
 	})
@@ -126,5 +127,5 @@ func TestAPauseOnOneReplicaHoldsForAll(t *testing.T) {
 	if code := two.call("POST", "/channels/flu/resume", nil); code != http.StatusOK {
 		t.Fatalf("resume: status %d", code)
 	}
-	eventually(t, patience, "it is accepted", func() bool { return w.arrivals()[digest].Accepted == 1 })
+	process.Eventually(t, patience, "it is accepted", func() bool { return w.arrivals()[digest].Accepted == 1 })
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 // nextSchema is what a next release may do to the schema: only add to it.
@@ -68,13 +70,12 @@ func TestReplicasOfTwoReleasesShareTheWorkWhileOneReplacesTheOther(t *testing.T)
 	}
 	roll := func(i int, to string) {
 		load()
-		must(t, both[i].cmd.Process.Signal(syscall.SIGTERM))
+		must(t, both[i].Signal(syscall.SIGTERM))
 		after := w.launchAs(to) // a rolling upgrade does not wait for the old one to end
 		load()
 		w.ready(after)
-		<-both[i].done
-		if code := both[i].cmd.ProcessState.ExitCode(); code != 0 {
-			t.Errorf("a replica ended with %d when it was told to stop:\n%s", code, both[i].out)
+		if code := both[i].Exit(); code != 0 {
+			t.Errorf("a replica ended with %d when it was told to stop:\n%s", code, both[i].Out)
 		}
 		both[i] = after
 		load()
@@ -82,15 +83,15 @@ func TestReplicasOfTwoReleasesShareTheWorkWhileOneReplacesTheOther(t *testing.T)
 	for _, release := range []string{next, this} {
 		for i := range both {
 			roll(i, release)
-			if both[1-i].ended() {
-				t.Fatalf("the other replica ended:\n%s", both[1-i].out)
+			if both[1-i].Ended() {
+				t.Fatalf("the other replica ended:\n%s", both[1-i].Out)
 			}
 		}
 		if n, err := w.count(column); err != nil || n != 1 {
 			t.Fatalf("the next release changed nothing in the schema: %d, %v", n, err)
 		}
 	}
-	eventually(t, 2*patience, "all files are accepted", func() bool {
+	process.Eventually(t, 2*patience, "all files are accepted", func() bool {
 		n, err := w.count(`SELECT count(*) FROM uploads WHERE state = 'retired' AND verdict = 'accepted'`)
 		return err == nil && n == files
 	})

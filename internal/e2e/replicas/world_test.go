@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/postgres"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/postgres/postgrestest"
@@ -67,12 +68,12 @@ var servingAt = regexp.MustCompile(`sandbox: http://([0-9.]+:[0-9]+)/`)
 
 func (w *world) startSandbox() {
 	w.t.Helper()
-	p := start(w.t, sandboxBin, []string{"serve", "-listen", "127.0.0.1:0", "-data", w.t.TempDir(), "-step", "1ms", "-account", account, "-password", password}, nil)
-	eventually(w.t, patience, "the sandbox listens", func() bool {
-		if m := servingAt.FindStringSubmatch(p.out.String()); m != nil {
+	p := process.Start(w.t, sandboxBin, []string{"serve", "-listen", "127.0.0.1:0", "-data", w.t.TempDir(), "-step", "1ms", "-account", account, "-password", password}, nil)
+	process.Eventually(w.t, patience, "the sandbox listens", func() bool {
+		if m := servingAt.FindStringSubmatch(p.Out.String()); m != nil {
 			w.sandbox = m[1]
 		}
-		return w.sandbox != "" || p.ended()
+		return w.sandbox != "" || p.Ended()
 	})
 }
 
@@ -93,7 +94,7 @@ func (w *world) arrivals() map[string]sandbox.Content {
 
 // replica is one sidecar.
 type replica struct {
-	*process
+	*process.Process
 	base string
 }
 
@@ -116,20 +117,20 @@ func (w *world) launchAs(exe string, own ...string) *replica {
 		"QUIET_PERIOD=100ms", "RESCAN_INTERVAL=500ms", "POLL_MIN=10ms", "POLL_MAX=200ms", "RETRY_MIN=20ms", "RETRY_MAX=300ms",
 		"UNKNOWN_GRACE=300ms", "CONCURRENCY=2",
 	}
-	return &replica{process: start(w.t, exe, nil, slices.Concat(env, own, w.more))}
+	return &replica{Process: process.Start(w.t, exe, nil, slices.Concat(env, own, w.more))}
 }
 
 // ready waits until the replica takes work.
 func (w *world) ready(r *replica) {
 	w.t.Helper()
-	eventually(w.t, patience, "the replica is ready", func() bool {
-		if m := listeningAt.FindStringSubmatch(r.out.String()); m != nil {
+	process.Eventually(w.t, patience, "the replica is ready", func() bool {
+		if m := listeningAt.FindStringSubmatch(r.Out.String()); m != nil {
 			r.base = "http://" + m[1]
 		}
-		return r.ended() || r.base != "" && r.call("GET", "/readyz", nil) == http.StatusOK
+		return r.Ended() || r.base != "" && r.call("GET", "/readyz", nil) == http.StatusOK
 	})
-	if r.ended() {
-		w.t.Fatalf("a replica ended by itself:\n%s", r.out)
+	if r.Ended() {
+		w.t.Fatalf("a replica ended by itself:\n%s", r.Out)
 	}
 }
 
