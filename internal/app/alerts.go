@@ -34,10 +34,7 @@ type alerts struct {
 	receiver *alert.Receiver // nil: there is none
 	sender   *alert.Sender   // nil: there is none
 
-	quiet struct { // nothing was the matter, and no alert said otherwise
-		is      bool
-		changes int64 // of the journal, before the look
-	}
+	quiet journal.Moment // then nothing was the matter, and no alert said otherwise
 }
 
 // buildAlerts comes before anything happens that people are to be told of.
@@ -174,13 +171,15 @@ func (a *App) reconcile(ctx context.Context) error {
 		return err
 	}
 	signals := append(a.conditions(now), certificates...)
-	n, known := a.journal.Changes()
-	quiet := &a.alerts.quiet
-	if len(signals) == 0 && quiet.is && known && n == quiet.changes {
+	at := a.journal.Moment()
+	if len(signals) == 0 && at.Same(a.alerts.quiet) {
 		return nil // what the journal says of alerts has not changed either
 	}
+	a.alerts.quiet = journal.Moment{}
 	err = a.alerts.book.Reconcile(ctx, conditionEvents(), signals)
-	quiet.is, quiet.changes = err == nil && len(signals) == 0, n
+	if err == nil && len(signals) == 0 {
+		a.alerts.quiet = at
+	}
 	return err
 }
 

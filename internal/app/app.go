@@ -232,7 +232,7 @@ func (a *App) buildPipeline(ctx context.Context) error {
 		Journal: a.journal, Stages: a.stages.list(), Channels: names, Concurrency: a.cfg.Concurrency,
 		Owner:   fmt.Sprintf("%s/%d/%s", host, os.Getpid(), upload.NewUUID(a.now())[24:]),
 		Backoff: upload.Backoff{Min: a.cfg.RetryMin, Max: a.cfg.RetryMax},
-		Lease:   a.seams.Lease, Now: a.journal.Now, Changes: a.journal.Changes,
+		Lease:   a.seams.Lease, Now: a.journal.Now, Moment: a.journal.Moment,
 		Observer: a.telemetry.Observer(), Logger: a.log,
 		Recorded: a.recorded, Faulted: a.faulted, Urgent: a.urgent,
 	})

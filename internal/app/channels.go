@@ -33,8 +33,8 @@ type line struct {
 
 	certNoted time.Time // when the server's certificate expires, as last noted in the journal
 	certRead  struct {  // the note, as last read
-		changes int64 // of the journal, before that; 0: not read
-		text    string
+		at   journal.Moment // before that
+		text string
 	}
 }
 

@@ -63,12 +63,12 @@ func (a *App) serverCertificates(ctx context.Context, now time.Time) ([]alert.Si
 		if l.ServerURL.URL().Scheme != "https" {
 			continue
 		}
-		if n, known := a.journal.Changes(); !known || n == 0 || n != l.certRead.changes {
+		if at := a.journal.Moment(); !at.Same(l.certRead.at) {
 			noted, err := a.journal.Meta(ctx, key)
 			if err != nil {
 				return nil, err
 			}
-			l.certRead.changes, l.certRead.text = n, noted
+			l.certRead.at, l.certRead.text = at, noted
 		}
 		if until, err := time.Parse(time.RFC3339, l.certRead.text); err == nil { // empty: not seen yet
 			all = append(all, a.expires(until, "server", l.Name, now)...)

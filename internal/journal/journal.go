@@ -211,16 +211,6 @@ func (j *Journal) transactOnce(ctx context.Context, do func(t txn) error) error 
 	return tx.Commit()
 }
 
-// Changes moves with every transaction that has changed something; known is false
-// where others write to the journal, too, and it says nothing. Who has looked
-// since it last moved, and read it before looking, need not look again.
-func (j *Journal) Changes() (n int64, known bool) {
-	if j.commits == nil {
-		return 0, false
-	}
-	return j.commits.changes.Load(), true
-}
-
 // txn is a transaction that takes queries with ? placeholders.
 type txn struct {
 	tx      *sql.Tx

@@ -40,10 +40,9 @@ type crew struct {
 
 // emptiness is what a look found that found nothing, and that nothing will be due.
 type emptiness struct {
-	is      bool
-	changes int64          // of the journal, before the look
-	states  []upload.State // that were looked for
-	rested  int            // how often a look was left out since
+	at     journal.Moment // before the look
+	states []upload.State // that were looked for
+	rested int            // how often a look was left out since
 }
 
 // claimed is an upload under a lease of ours.
@@ -90,12 +89,12 @@ func (c *crew) signal() {
 const mostRested = 20
 
 // stays reports whether a look would find as little as the latest one did.
-func (c *crew) stays(changes int64, known bool) bool {
+func (c *crew) stays(now journal.Moment) bool {
 	states := c.open() // asks others: not under the lock
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := &c.found
-	if !f.is || !known || changes != f.changes || f.rested >= mostRested || c.free.Load() == 0 || !slices.Equal(states, f.states) {
+	if !now.Same(f.at) || f.rested >= mostRested || c.free.Load() == 0 || !slices.Equal(states, f.states) {
 		return false
 	}
 	f.rested++
@@ -112,7 +111,7 @@ func (c *crew) finds(f emptiness) {
 // ring has a lane look into the journal, unless it is known to hold nothing: then
 // no lane is woken, and nothing touched.
 func (p *Pipeline) ring(c *crew) {
-	if n, known := p.Changes(); c.stays(n, known) {
+	if c.stays(p.Moment()) {
 		p.alive(c)
 		c.signalIn(min(idleLook, p.Lease/2))
 		return
@@ -201,8 +200,7 @@ func (p *Pipeline) claim(ctx context.Context, c *crew) *claimed {
 		return nil
 	}
 	c.finds(emptiness{})
-	changes, known := p.Changes()
-	now := p.Now()
+	at, now := p.Moment(), p.Now()
 	got, err := p.Journal.ClaimSome(ctx, journal.Claim{Channel: c.channel, States: states, First: p.first(c), Owner: p.Owner, Lease: p.Lease, Now: now}, most)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -214,7 +212,9 @@ func (p *Pipeline) claim(ctx context.Context, c *crew) *claimed {
 	switch len(got) {
 	case 0:
 		wait, none := p.untilDue(ctx, c, states)
-		c.finds(emptiness{is: none && known, changes: changes, states: states})
+		if none {
+			c.finds(emptiness{at: at, states: states})
+		}
 		c.signalIn(wait)
 		return nil
 	case most:

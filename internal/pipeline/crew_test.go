@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -73,7 +74,7 @@ func TestAPipelineThatIsAloneAsksAgainOnlyWhenTheJournalHasChanged(t *testing.T)
 				stages[i].Open = func(upload.Channel) bool { return !closed.Load() }
 			}
 		}
-		p := build(m, stages, func(o *Options) { o.Changes = func() (int64, bool) { return changes.Load(), true } })
+		p := build(m, stages, func(o *Options) { o.Moment = func() journal.Moment { return journal.MomentAfter(changes.Load()) } })
 		defer running(t, p)()
 		asked := func() int {
 			synctest.Wait()

@@ -76,11 +76,10 @@ type Options struct {
 	Recorded func(stage string, before, after upload.Upload)
 	// Faulted is called after every fault of a stage; it must not block.
 	Faulted func(stage string, u upload.Upload, f *upload.Fault)
-	// Changes moves whenever the journal changes; known is false where others
-	// change it, too. Nil: as if it were. It must not block.
-	Changes func() (n int64, known bool)
-	Logger  *slog.Logger
-	Now     func() time.Time
+	// Moment is the journal's present one; nil: that is never known. It must not block.
+	Moment func() journal.Moment
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // Pipeline moves uploads from stage to stage. Make one with New; Run it once.
@@ -119,8 +118,8 @@ func New(o Options) *Pipeline {
 	if o.Faulted == nil {
 		o.Faulted = func(string, upload.Upload, *upload.Fault) {}
 	}
-	if o.Changes == nil {
-		o.Changes = func() (int64, bool) { return 0, false }
+	if o.Moment == nil {
+		o.Moment = func() journal.Moment { return journal.Moment{} }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
