@@ -15,10 +15,11 @@ type Directory interface {
 	// fs.ErrNotExist of the file, durable.ErrNotRegular, durable.ErrNoDir when
 	// the directory is not there, or another.
 	Look(name string) (upload.Identity, error)
-	// Each visits every entry, in no order, and ends with the first error. Those
-	// that are wanted are going to be looked at, which may be done at once for
-	// several of them, a moment before their visit; nil: none is.
-	Each(wanted func(name string) bool, visit func(Entry) error) error
+	// Each visits every entry, in no order and one after the other, and ends with
+	// the first error. Before that, the entries are given to sift, many at a time
+	// and from several goroutines at once, and those alone are visited that it
+	// returns, in the same slice; it must not keep their names. nil: all are visited.
+	Each(sift func([]Entry) []Entry, visit func(Entry) error) error
 	// Plant makes an empty file, which must not exist.
 	Plant(name string) error
 	// Remove removes a file.
@@ -33,7 +34,7 @@ type Entry struct {
 	look func(name string) (upload.Identity, error)
 }
 
-// Look is Directory.Look of the entry; during the visit only.
+// Look is Directory.Look of the entry; while Each runs.
 func (e Entry) Look() (upload.Identity, error) { return e.look(e.Name) }
 
 // From makes the watched directory d fit the watch.

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -16,12 +18,12 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
-// Each visits every entry. It reads the directory and looks at the entries through
-// one descriptor and out of one buffer, a fraction of what a look by durable's
-// checked path costs: that is the whole price of a rescan when all is known, and
-// memory does not grow with the directory. The looks, which are most of it, are
-// shared by some cores.
-func (d directory) Each(wanted func(string) bool, visit func(Entry) error) error {
+// Each reads the directory and looks at its entries by its descriptor, which is a
+// fraction of what a look by durable's checked path costs: a rescan is hardly more
+// than that when all is known, and its memory does not grow with the directory.
+// The cores share it: each looker in turn reads some entries, and sifts them while
+// the others read theirs.
+func (d directory) Each(sift func([]Entry) []Entry, visit func(Entry) error) error {
 	f, err := os.Open(d.Path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
@@ -30,77 +32,132 @@ func (d directory) Each(wanted func(string) bool, visit func(Entry) error) error
 		return bare(err)
 	}
 	defer f.Close() //nolint:errcheck // read only
-	r := reading{at: int(f.Fd()), buf: make([]byte, 64<<10)}
-	var batch []looked
-	at := 0
-	look := func(name string) (upload.Identity, error) {
-		if e := &batch[at]; e.wanted {
-			return e.id, e.err
-		}
-		return lookAt(r.at, name)
+	r := reading{
+		at: int(f.Fd()), sift: sift, left: make(chan []Entry),
+		spare: min(mostLookers, runtime.GOMAXPROCS(0)),
 	}
-	for {
-		more, err := r.fill()
-		switch {
-		case errors.Is(err, unix.ENOTDIR):
-			return durable.ErrNoDir
-		case err != nil:
-			return bare(err)
-		case !more:
-			return nil
-		}
-		batch = batch[:0]
-		for r.next() {
-			batch = append(batch, looked{name: string(r.name), kind: r.kind})
-			if e := &batch[len(batch)-1]; wanted != nil {
-				e.wanted = wanted(e.name)
+	r.begin()
+	for entries := range r.left {
+		for _, e := range entries {
+			if err == nil {
+				err = visit(e)
 			}
 		}
-		lookAll(r.at, batch)
-		for at = range batch {
-			if err := visit(Entry{Name: batch[at].name, Type: batch[at].kind, look: look}); err != nil {
-				return err
-			}
+		if err != nil {
+			r.stop()
 		}
 	}
-}
-
-// looked is an entry that has been looked at, if that was wanted.
-type looked struct {
-	name   string
-	kind   fs.FileMode
-	wanted bool
-	id     upload.Identity
-	err    error
+	if err != nil {
+		return err
+	}
+	return r.err
 }
 
 const (
-	// lookers is how many cores are used at most, and lookedAt how many looks are
-	// worth the while of one more.
-	lookers  = 8
-	lookedAt = 128
+	// mostLookers is how many cores are used at most.
+	mostLookers = 8
+	// readAtOnce is how many bytes of entries a looker reads at a time, and
+	// worthSharing so many that it is likely that there are more for another one.
+	readAtOnce   = 32 << 10
+	worthSharing = 2 << 10
 )
 
-// lookAll looks at each of the entries that are wanted.
-func lookAll(dir int, all []looked) {
-	cores := min(lookers, runtime.GOMAXPROCS(0))
-	share := max((len(all)+cores-1)/cores, lookedAt)
-	var others sync.WaitGroup
-	for len(all) > share {
-		part := all[:share]
-		all = all[share:]
-		others.Go(func() { lookEach(dir, part) })
-	}
-	lookEach(dir, all)
-	others.Wait()
+// reading is a directory being read by some lookers at once.
+type reading struct {
+	at   int
+	sift func([]Entry) []Entry
+	left chan []Entry // to be visited; closed by the last looker
+
+	mu      sync.Mutex // held while entries are read, and for what follows
+	ended   bool
+	err     error
+	spare   int // how many more lookers there may be
+	running int
 }
 
-func lookEach(dir int, all []looked) {
-	for i := range all {
-		if all[i].wanted {
-			all[i].id, all[i].err = lookAt(dir, all[i].name)
+// begin makes a looker look; one that has found many begins the next. r.mu is held,
+// or nobody looks yet.
+func (r *reading) begin() {
+	r.spare--
+	r.running++
+	go func() {
+		defer r.leave()
+		r.look()
+	}()
+}
+
+// look reads and sifts until nothing is left to be read. It looks by a descriptor of
+// its own: one for all is counted at every look, and the cores wait for each other
+// for that.
+func (r *reading) look() {
+	at, err := unix.Openat(r.at, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		at = r.at
+	} else {
+		defer unix.Close(at) //nolint:errcheck // nothing is read or written by it
+	}
+	buf := make([]byte, readAtOnce)
+	var entries []Entry
+	for n := r.read(buf); n > 0; n = r.read(buf) {
+		entries = entriesIn(buf[:n], at, entries[:0])
+		left := entries
+		if r.sift != nil {
+			left = r.sift(left)
+		}
+		if len(left) > 0 {
+			r.left <- kept(left, r.at)
 		}
 	}
+}
+
+// read reads the next entries; 0: there are none.
+func (r *reading) read(buf []byte) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !r.ended {
+		n, err := unix.Getdents(r.at, buf)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.ENOTDIR):
+			r.err = durable.ErrNoDir
+		case err != nil:
+			r.err = bare(err)
+		case n > 0:
+			if n >= worthSharing && r.spare > 0 {
+				r.begin()
+			}
+			return n
+		}
+		r.ended = true
+	}
+	return 0
+}
+
+// stop ends the reading early.
+func (r *reading) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+}
+
+// leave ends a looker.
+func (r *reading) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running--; r.running == 0 {
+		close(r.left)
+	}
+}
+
+// kept copies entries and their names, so that none of these that is kept holds the
+// text of all, and has them looked at by dir from now on.
+func kept(entries []Entry, dir int) []Entry {
+	own, look := slices.Clone(entries), looker(dir)
+	for i := range own {
+		own[i].Name, own[i].look = strings.Clone(own[i].Name), look
+	}
+	return own
 }
 
 // bare strips the names that package os puts around an error.
@@ -111,56 +168,31 @@ func bare(err error) error {
 	return fmt.Errorf("read directory: %w", err)
 }
 
-// reading is a directory being read: entries as the kernel gives them (struct
-// linux_dirent64), one after the other.
-type reading struct {
-	at   int
-	buf  []byte
-	rest []byte
-
-	name []byte // of the present entry; in buf
-	kind fs.FileMode
-}
-
-// fill reads the next entries; false: there are none.
-func (r *reading) fill() (bool, error) {
-	for {
-		n, err := unix.Getdents(r.at, r.buf)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		r.rest = r.buf[:max(n, 0)]
-		return n > 0, err
-	}
-}
-
-// next goes to the next of the entries read.
-func (r *reading) next() bool {
+// entriesIn appends to entries what the kernel gave of the directory dir: struct
+// linux_dirent64, one after the other. Their names are parts of one text.
+func entriesIn(buf []byte, dir int, entries []Entry) []Entry {
 	const ino, length, kind, name = 0, 16, 18, 19 // where they are in the structure
-	for len(r.rest) > name {
-		size := int(binary.NativeEndian.Uint16(r.rest[length:]))
-		if size <= name || size > len(r.rest) {
-			return false
+	text, look := string(buf), looker(dir)
+	for at := 0; at+name < len(buf); {
+		size := int(binary.NativeEndian.Uint16(buf[at+length:]))
+		if size <= name || size > len(buf)-at {
+			break
 		}
-		e := r.rest[:size]
-		r.rest = r.rest[size:]
-		text := e[name:]
-		end := bytes.IndexByte(text, 0)
+		e, begin := buf[at:at+size], at+name
+		at += size
+		end := bytes.IndexByte(e[name:], 0)
 		if end < 0 || binary.NativeEndian.Uint64(e[ino:]) == 0 { // the latter is being removed
 			continue
 		}
-		if r.name = text[:end]; end <= 2 && (string(r.name) == "." || string(r.name) == "..") {
-			continue
+		if name := text[begin : begin+end]; name != "." && name != ".." {
+			entries = append(entries, Entry{Name: name, Type: kindOf(dir, name, e[kind]), look: look})
 		}
-		r.kind = r.kindOf(e[kind])
-		return true
 	}
-	return false
+	return entries
 }
 
-// kindOf tells the type of the present entry; where the directory does not, the
-// file does.
-func (r *reading) kindOf(dirent byte) fs.FileMode {
+// kindOf tells the type of an entry; where the directory does not, the file does.
+func kindOf(dir int, name string, dirent byte) fs.FileMode {
 	switch dirent {
 	case unix.DT_REG:
 		return 0
@@ -170,7 +202,7 @@ func (r *reading) kindOf(dirent byte) fs.FileMode {
 		return fs.ModeSymlink
 	case unix.DT_UNKNOWN:
 		var st unix.Stat_t
-		if statAt(r.at, string(r.name), &st) == nil {
+		if statAt(dir, name, &st) == nil {
 			switch st.Mode & unix.S_IFMT {
 			case unix.S_IFREG:
 				return 0
@@ -180,6 +212,11 @@ func (r *reading) kindOf(dirent byte) fs.FileMode {
 		}
 	}
 	return fs.ModeIrregular
+}
+
+// looker looks at files in dir.
+func looker(dir int) func(name string) (upload.Identity, error) {
+	return func(name string) (upload.Identity, error) { return lookAt(dir, name) }
 }
 
 func lookAt(dir int, name string) (upload.Identity, error) {

@@ -4,14 +4,20 @@ package watch
 
 import "github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 
-// Each visits every entry.
-func (d directory) Each(_ func(string) bool, visit func(Entry) error) error {
+// Each sifts and visits entry by entry.
+func (d directory) Each(sift func([]Entry) []Entry, visit func(Entry) error) error {
 	for e, err := range d.List(".") {
 		if err != nil {
 			return err
 		}
-		if err := visit(Entry{Name: e.Name, Type: e.Type, look: d.Look}); err != nil {
-			return err
+		left := []Entry{{Name: e.Name, Type: e.Type, look: d.Look}}
+		if sift != nil {
+			left = sift(left)
+		}
+		for _, e := range left {
+			if err := visit(e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -83,7 +83,7 @@ func (d *fakeDir) Look(name string) (upload.Identity, error) {
 	return id, nil
 }
 
-func (d *fakeDir) Each(_ func(string) bool, visit func(Entry) error) error {
+func (d *fakeDir) Each(sift func([]Entry) []Entry, visit func(Entry) error) error {
 	d.mu.Lock()
 	broken, names, odd := d.broken, slices.Collect(maps.Keys(d.files)), maps.Clone(d.odd)
 	d.mu.Unlock()
@@ -93,8 +93,15 @@ func (d *fakeDir) Each(_ func(string) bool, visit func(Entry) error) error {
 	for name := range odd {
 		names = append(names, name)
 	}
+	var all []Entry
 	for _, name := range names {
-		if err := visit(Entry{Name: name, Type: odd[name], look: d.Look}); err != nil {
+		all = append(all, Entry{Name: name, Type: odd[name], look: d.Look})
+	}
+	if sift != nil {
+		all = sift(all)
+	}
+	for _, e := range all {
+		if err := visit(e); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -21,13 +22,17 @@ const (
 	recheckMost  = 1000 // asked again in one rescan
 )
 
-// file is what is known of one file of ours.
+// file is what is known of one file of ours. Scans touch its beginning.
 type file struct {
 	id      upload.Identity
-	open    bool      // an open upload of it exists
-	checked time.Time // when the ledger was last asked
-	scan    int64     // the latest scan that saw it
+	scan    atomic.Int64 // the latest scan that met it
+	open    bool         // an open upload of it exists
+	checked time.Time    // when the ledger was last asked
 }
+
+// meet notes that a scan meets the file; false: it did before, for a directory that
+// changes may list a name twice.
+func (f *file) meet(scan int64) bool { return f.scan.Swap(scan) != scan }
 
 // touch is what events said of a file since it was last looked at.
 type touch struct {

@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
@@ -18,8 +19,10 @@ func (o *owner) rescan(now time.Time) {
 	o.arm(now)
 	o.scans++
 	s := scan{owner: o, now: now}
-	err := o.opts.Dir.Each(s.wants, s.visit)
-	if err == nil {
+	err := o.opts.Dir.Each(s.sift, s.visit)
+	same := int(s.same.Load())
+	s.counts.Ours += same
+	if err == nil && same+s.met < len(o.known) {
 		o.forgetUnseen()
 	}
 	took := o.now().Sub(now)
@@ -28,10 +31,10 @@ func (o *owner) rescan(now time.Time) {
 	if err != nil {
 		o.rescanAt = o.now().Add(min(o.opts.Rescan, missingRetry))
 	}
-	o.report(s, err, now, took)
+	o.report(&s, err, now, took)
 }
 
-func (o *owner) report(s scan, err error, at time.Time, took time.Duration) {
+func (o *owner) report(s *scan, err error, at time.Time, took time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	was := o.status.Reason
@@ -55,7 +58,7 @@ func (o *owner) report(s scan, err error, at time.Time, took time.Duration) {
 // forgetUnseen forgets the files that a whole scan did not meet.
 func (o *owner) forgetUnseen() {
 	for name, f := range o.known {
-		if f.scan != o.scans {
+		if f.scan.Load() != o.scans {
 			delete(o.known, name)
 			o.dropHint(name)
 		}
@@ -65,14 +68,41 @@ func (o *owner) forgetUnseen() {
 // scan is one reading of the directory.
 type scan struct {
 	*owner
-	now     time.Time
-	counts  Counts
-	unfit   []Unfit
-	recheck int
+	now    time.Time
+	counts Counts
+	unfit  []Unfit
+	met    int // known files among those visited
+
+	same, recheck atomic.Int64 // known files that are not visited; that are asked about again
 }
 
-// wants: what is known is looked at in any case, and in most scans that is all.
-func (s *scan) wants(name string) bool { return s.known[name] != nil }
+// sift leaves out what need not be visited: known files that have not changed,
+// which in most scans are all. It runs in several goroutines while the owner does
+// nothing but visit, which leaves what is known as it is.
+func (s *scan) sift(all []Entry) []Entry {
+	left, same := all[:0], int64(0)
+	for _, e := range all {
+		switch f := s.known[e.Name]; {
+		case f == nil || !s.unchanged(f, e):
+			left = append(left, e)
+		case f.meet(s.scans):
+			same++
+		}
+	}
+	s.same.Add(same)
+	return left
+}
+
+// unchanged reports whether a file is as it was when the ledger was asked about it,
+// and that was not so long ago that another replica may have ended its upload.
+func (s *scan) unchanged(f *file, e Entry) bool {
+	id, err := e.Look()
+	if err != nil || id != f.id {
+		return false
+	}
+	due := f.open && s.now.Sub(f.checked) >= recheckAfter*s.opts.Rescan
+	return !due || s.recheck.Add(1) > recheckMost
+}
 
 // visit looks at one entry; it never stops the scan.
 func (s *scan) visit(e Entry) error {
@@ -112,20 +142,10 @@ func (s *scan) visit(e Entry) error {
 	return nil
 }
 
-// found puts a file in line if the ledger has not been asked about it as it is,
-// or so long ago that another replica may have ended its upload.
+// found puts a file in line that the ledger is to be asked about.
 func (s *scan) found(name string, id upload.Identity) {
-	f := s.known[name]
-	if f != nil {
-		f.scan = s.scans
-		if f.id == id && (!f.open || s.now.Sub(f.checked) < recheckAfter*s.opts.Rescan) {
-			return
-		}
-		if f.id == id {
-			if s.recheck++; s.recheck > recheckMost {
-				return
-			}
-		}
+	if f := s.known[name]; f != nil && f.meet(s.scans) {
+		s.met++
 	}
 	if s.pending.has(name) && s.pending.byName[name].Seen == id {
 		return

@@ -55,7 +55,9 @@ func (o *owner) spotOldest(ctx context.Context, most int) {
 			failed = a.Err
 			continue
 		}
-		o.known[s.Filename] = &file{id: s.Seen, open: a.How != upload.Known, checked: o.now(), scan: o.scans}
+		f := &file{id: s.Seen, open: a.How != upload.Known, checked: o.now()}
+		f.meet(o.scans)
+		o.known[s.Filename] = f
 		o.resolve(s.Filename, Seen{}.became(a.Upload, a.How))
 		began = began || a.How == upload.Began
 	}

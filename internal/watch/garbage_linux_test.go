@@ -1,0 +1,23 @@
+package watch
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+// A rescan of what is known makes one small piece of garbage for each look, and
+// some for each of the kernel's answers. Not parallel: it counts all that is made.
+func TestRescanMakesLittleGarbage(t *testing.T) { //nolint:paralleltest // see above
+	const n = 5000
+	o, _ := knowingAll(t, n)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	o.rescan(time.Now())
+	runtime.ReadMemStats(&after)
+	pieces, bytes := after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
+	lookers := min(mostLookers, uint64(runtime.GOMAXPROCS(0)))
+	if most, mostBytes := n+n/10+lookers*50, 80*n+lookers*5*readAtOnce; pieces > most || bytes > mostBytes {
+		t.Errorf("%d pieces, %d bytes; at most %d, %d", pieces, bytes, most, mostBytes)
+	}
+}
