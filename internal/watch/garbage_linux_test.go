@@ -8,7 +8,7 @@ import (
 
 // A rescan of what is known makes one small piece of garbage for each look, and
 // some for each of the kernel's answers. Not parallel: it counts all that is made.
-func TestRescanMakesLittleGarbage(t *testing.T) { //nolint:paralleltest // see above
+func TestRescanMakesLittleGarbage(t *testing.T) {
 	const n = 5000
 	o, _ := knowingAll(t, n)
 	var before, after runtime.MemStats

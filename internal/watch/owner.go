@@ -22,7 +22,7 @@ const (
 	recheckMost  = 1000 // asked again in one rescan
 )
 
-// file is what is known of one file of ours. Scans touch its beginning.
+// file is what is known of one file of ours.
 type file struct {
 	id      upload.Identity
 	scan    atomic.Int64 // the latest scan that met it
