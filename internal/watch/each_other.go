@@ -2,8 +2,6 @@
 
 package watch
 
-import "github.com/hqms-sidecar/hqms-sidecar/internal/upload"
-
 // Each sifts and visits entry by entry.
 func (d directory) Each(sift func([]Entry) []Entry, visit func(Entry) error) error {
 	for e, err := range d.List(".") {
