@@ -17,7 +17,8 @@
 //
 // One goroutine, that of [Watcher.Run], owns all of this; the exported methods
 // leave it notes under a lock and never wait for it (except Scan, which wants
-// the answer).
+// the answer). During a rescan some lookers compare what they see with what is
+// known, which the owner does not change before they are done.
 //
 // Invariants:
 //   - A file of ours is either known with the identity it has, or pending, or
