@@ -194,6 +194,27 @@ func TestAQuietStreamOutlivesTheTimeOutsOfOtherCalls(t *testing.T) {
 	}
 }
 
+func TestSignsOfLifeAskTheJournalNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := run(t, w.server(t, func(o *Options) { o.EventBeat, o.EventPoll = 5*time.Millisecond, time.Hour }))
+	_, body := r.listen(t, "/events", "")
+	lines := bufio.NewScanner(body.(io.Reader))
+	for beats := 0; beats < 10; { // the journal has been asked once by the first of them
+		if !lines.Scan() {
+			t.Fatal("the stream has ended")
+		}
+		if strings.HasPrefix(lines.Text(), ":") {
+			beats++
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.pages != 1 {
+		t.Errorf("the journal was asked %d times while nothing happened", w.pages)
+	}
+}
+
 func TestAClientThatDoesNotReadIsDroppedAndCostsLittle(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
