@@ -2,6 +2,8 @@ package journaltest
 
 import (
 	"fmt"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,4 +62,24 @@ func BenchList(b *testing.B, open Open) {
 			b.Fatal(len(p.Uploads), err)
 		}
 	}
+}
+
+// BenchSideBySide is Bench for sixteen uploads at a time, whose changes share commits.
+func BenchSideBySide(b *testing.B, open Open) {
+	f := newFixture(b, open)
+	b.SetParallelism(16 / runtime.GOMAXPROCS(0))
+	var n atomic.Int64
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := n.Add(1)
+			f.spot(fmt.Sprintf("flu_%d.csv", i))
+			u, found := f.claim(upload.StateSpotted) // any, since others claim as well
+			if !found {
+				b.Error("nothing to claim")
+			}
+			f.advance(u, digest(u.Filename), upload.StateRetired)
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "uploads/s")
 }

@@ -8,6 +8,8 @@ import (
 
 func BenchmarkUpload(b *testing.B) { journaltest.Bench(b, open) }
 
+func BenchmarkUploadsSideBySide(b *testing.B) { journaltest.BenchSideBySide(b, open) }
+
 func BenchmarkClaimBesideThousandWaiting(b *testing.B) { journaltest.BenchClaim(b, open, 1000) }
 
 func BenchmarkList(b *testing.B) { journaltest.BenchList(b, open) }
