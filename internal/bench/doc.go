@@ -22,7 +22,7 @@
 //	HQMS_BENCH_STARTS=n    starts (11)
 //	HQMS_BENCH_IDLE=s      seconds of idleness (120)
 //	HQMS_BENCH_PASS=n      megabytes of the pass (96)
-//	HQMS_BENCH_LINK=n      megabytes over the slow link (32)
+//	HQMS_BENCH_LINK=n      megabytes over the slow link (100)
 //	HQMS_BENCH_LARGE=n     megabytes of the large file (2000; 200 is a quick run)
 //	HQMS_BENCH_OUT=dir     where bench.json and bench.md go (else only printed)
 //	HQMS_E2E_BIN=dir       the built binaries (else they are built)

@@ -15,7 +15,7 @@ import (
 
 const (
 	// linked is about how many megabytes are sent over the slow link.
-	linked = 32
+	linked = 100
 	// slowLink is its speed in bytes per second, 2 Mbit/s, and slowDelay how long it
 	// is, one way: 80 ms there and back.
 	slowLink  = 2e6 / 8
