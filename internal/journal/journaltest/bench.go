@@ -76,7 +76,7 @@ func BenchSideBySide(b *testing.B, open Open) {
 			f.spot(fmt.Sprintf("flu_%d.csv", i))
 			u, found := f.claim(upload.StateSpotted) // any, since others claim as well
 			if !found {
-				b.Error("nothing to claim")
+				b.Errorf("upload %d: nothing to claim", i)
 			}
 			f.advance(u, digest(u.Filename), upload.StateRetired)
 		}
