@@ -135,7 +135,7 @@ func (b *bench) inFlight(ctx context.Context, t *testing.T) {
 	for sent < n+alike {
 		heard()
 	}
-	pause(ctx, t, 3*time.Second)
+	pause(ctx, t, 25*time.Second) // by then all are asked about at the longest pause
 	crowded := s.settled(t, heard, b, 50)
 	what := fmt.Sprintf("%d uploads wait for their verdict", n)
 	b.atMost(figure{Part: "inflight", What: what + ": peak resident memory", Value: s.memory(t, "VmHWM"), Unit: "MiB"}, 64)

@@ -225,12 +225,12 @@ func (s *Stage) overdue(u upload.Upload) bool {
 	return u.Attempt == 0 && u.Polls > 0 && s.o.Now().Sub(from) >= s.o.Deadline
 }
 
-// pause is PollMin·1.5ⁿ, at most PollMax: until the pauses are that long, a verdict
-// is heard of at most half as long again after the sending as it took the server.
+// pause is PollMin·1.25ⁿ, at most PollMax: until the pauses are that long, a verdict
+// is heard of at most a quarter later, counted from the sending, than it was there.
 func (s *Stage) pause(n int) time.Duration {
 	d := s.o.PollMin
 	for ; n > 0 && d < s.o.PollMax; n-- {
-		d += d / 2
+		d += d / 4
 	}
 	return min(d, s.o.PollMax)
 }

@@ -108,17 +108,23 @@ func TestPausesGrowFromMinToMax(t *testing.T) {
 	b.answers["t"] = upload.Answer{Standing: upload.StandingWorking}
 	u := sentWith(upload.Answered)
 	var got []time.Duration
-	for range 11 {
+	for range 18 {
 		u = b.run(t, u)
 		got = append(got, u.NextAttemptAt.Sub(b.now))
 		b.now = u.NextAttemptAt
 	}
-	ms := time.Millisecond
-	if diff := cmp.Diff([]time.Duration{
-		2000 * ms, 3000 * ms, 4500 * ms, 6750 * ms, 10125 * ms, 15187500 * time.Microsecond,
-		22781250 * time.Microsecond, 34171875 * time.Microsecond, 51257812500, 60000 * ms, 60000 * ms,
-	}, got); diff != "" {
+	if diff := cmp.Diff([]time.Duration{2 * time.Second, 2500 * time.Millisecond, 3125 * time.Millisecond}, got[:3]); diff != "" {
 		t.Error(diff)
+	}
+	waited := time.Duration(0)
+	for i, pause := range got {
+		if i > 0 && (pause > time.Minute || pause < time.Minute && pause < got[i-1] || pause > 2*time.Second+waited/4+1) {
+			t.Errorf("pause %d is %v, after %v", i, pause, waited)
+		}
+		waited += pause
+	}
+	if got[15] >= time.Minute || got[16] != time.Minute || got[17] != time.Minute {
+		t.Errorf("the pauses come to %v", got[15:])
 	}
 }
 
