@@ -10,7 +10,7 @@ const (
 	// leastSample and mostSample bound how much of a source is compressed before
 	// the size of all of it is foretold; between them it is one part in sampleOf.
 	leastSample = 2 * optimal.ChunkSize
-	mostSample  = 4 * optimal.ChunkSize
+	mostSample  = 3 * optimal.ChunkSize
 	sampleOf    = 32
 	// leastGain is the part by which a copy has to become smaller at least.
 	leastGain = 0.03
