@@ -120,6 +120,9 @@ func (o *owner) step(ctx context.Context) {
 	if o.pending.len() > 0 && !now.Before(o.ledgerAt) {
 		o.spotOldest(ctx, handful)
 	}
+	if o.pending.len() == 0 && !o.ledgerAt.IsZero() {
+		o.ledgerWorks() // or not: nobody waits for it any more, say since another replica took the files
+	}
 }
 
 // takeNotes takes what callers of other goroutines left.

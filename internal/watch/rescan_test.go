@@ -140,6 +140,31 @@ func TestJournalAwayLosesNothing(t *testing.T) {
 	})
 }
 
+func TestFilesThatOthersTookHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	for how, goes := range map[string]func(b *bench){
+		"unheard of": func(b *bench) { b.dir.remove("flu_a.csv") },
+		"told":       func(b *bench) { b.dir.remove("flu_a.csv"); b.w.Released("flu_a.csv") },
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, nil, func(t *testing.T, b *bench) {
+				b.ledger.setAway(errAway)
+				b.dir.set("flu_a.csv", 1)
+				pass(t, time.Minute)
+				if s := b.w.Status(); s.Journal != upload.JournalUnavailable || s.Pending != 1 {
+					t.Errorf("status is %+v", s)
+				}
+				goes(b)
+				pass(t, ledgerMost)
+				if s := b.w.Status(); s.Journal != "" || s.Pending != 0 {
+					t.Errorf("status is %+v after the file has gone", s)
+				}
+			})
+		})
+	}
+}
+
 func TestDirectoryComesAndGoes(t *testing.T) {
 	t.Parallel()
 	inBubble(t, []string{"flu_a.csv"}, func(t *testing.T, b *bench) {
