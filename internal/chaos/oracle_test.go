@@ -180,7 +180,7 @@ func (r *run) judgeFaults() {
 		}
 	}
 	for _, reason := range upload.Reasons() {
-		if n := r.met(reason); n > 0 {
+		if n := said(log, reason); n > 0 {
 			r.figures.add("log: "+string(reason), n)
 		}
 	}
@@ -200,11 +200,16 @@ func (r *run) judgeFaults() {
 	}
 }
 
-// met counts what the sidecar's log says it met of a fault.
+// met counts how often the sidecar's log says until now that it met a fault.
 func (r *run) met(reason upload.Reason) int {
 	log, err := os.ReadFile(r.sidecar.log.Name())
 	if err != nil {
 		r.t.Error(err)
 	}
+	return said(log, reason)
+}
+
+// said counts how often a log names a reason.
+func said(log []byte, reason upload.Reason) int {
 	return bytes.Count(log, []byte(`"reason":"`+string(reason)+`"`))
 }

@@ -77,6 +77,7 @@ func BenchSideBySide(b *testing.B, open Open) {
 			u, found := f.claim(upload.StateSpotted) // any, since others claim as well
 			if !found {
 				b.Errorf("upload %d: nothing to claim", i)
+				return
 			}
 			f.advance(u, digest(u.Filename), upload.StateRetired)
 		}
