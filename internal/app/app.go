@@ -202,9 +202,9 @@ func (a *App) openChannels(ctx context.Context) error {
 			return fmt.Errorf("read the standing of channel %s: %w", ch.Name, err)
 		}
 		l.watcher = watch.New(watch.Options{
-			Channel: ch.Name, Dir: watch.From(l.dir), Ledger: a.journal, Rescan: a.cfg.RescanInterval, Logger: a.log, Now: a.now,
+			Channel: ch.Name, Dir: watch.From(l.dir), Ledger: ledger{a}, Rescan: a.cfg.RescanInterval, Logger: a.log, Now: a.now,
 			Kinds: func(name string) (upload.Kind, bool) { return a.standards.Kind(ch.Name, name) },
-			Wake:  func(ch upload.Channel) { a.pipeline.Wake(ch) },
+			Began: a.began,
 			Nudge: a.nudged,
 		})
 		a.lines[ch.Name] = l

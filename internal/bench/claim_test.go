@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/standard/synthetic"
 )
 
@@ -21,8 +23,8 @@ const claimed = 100
 // quiet is the quiet period of the figure that is about it.
 const quiet = 200 * time.Millisecond
 
-// claim measures from the moment a file is complete to the moment the journal
-// says that it is taken (settled), one file at a time.
+// claim measures from the moment a file is complete to the moment the sidecar says
+// that it is taken (settled), which it does after that is durable, one file at a time.
 func (b *bench) claim(ctx context.Context, t *testing.T) {
 	fsync, claimed := commits(ctx, t, 200)/200, setting(t, "HQMS_BENCH_CLAIMS", claimed)
 	for _, way := range []struct {
@@ -37,14 +39,14 @@ func (b *bench) claim(ctx context.Context, t *testing.T) {
 		{"end of QUIET_PERIOD=200ms, SETTLE=quiet", "quiet", quiet, closing},
 	} {
 		t.Run(way.name, func(t *testing.T) {
-			s := b.sidecar(ctx, t, home(t), b.sandbox(ctx, t), "SETTLE="+way.settle, "POLL_MIN=20ms", "QUIET_PERIOD="+quiet.String())
+			s := b.sidecar(ctx, t, home(t), b.sandbox(ctx, t), "LOG_LEVEL=info", "SETTLE="+way.settle, "POLL_MIN=20ms", "QUIET_PERIOD="+quiet.String())
 			s.ready(ctx, t)
 			events := s.follow(ctx, t)
 			var spotted, settled []time.Duration
 			for i := range claimed {
 				moment := way.put(t, s.flu, fileName(i), b.small(t, uint64(i))).Add(way.after)
 				j := journeys(ctx, t, events, 1)[0]
-				spotted, settled = append(spotted, j["spotted"].Sub(moment)), append(settled, j["settled"].Sub(moment))
+				spotted, settled = append(spotted, j["spotted"].Sub(moment)), append(settled, s.took(t, fileName(i)).Sub(moment))
 			}
 			t.Logf("%s: the slowest are %s", way.name, slowest(settled))
 			if way.after == 0 { // else it is spotted long before
@@ -62,6 +64,24 @@ func (b *bench) claim(ctx context.Context, t *testing.T) {
 			}
 		})
 	}
+}
+
+// took is when the sidecar said that it has taken the file.
+func (s *sidecar) took(t *testing.T, name string) time.Time {
+	t.Helper()
+	var line struct {
+		Time            time.Time
+		State, Filename string
+	}
+	process.Eventually(t, process.Patience, "the log says that "+name+" has settled", func() bool {
+		for text := range strings.Lines(s.out.String()) {
+			if strings.Contains(text, name) && json.Unmarshal([]byte(text), &line) == nil && line.State == "settled" && line.Filename == name {
+				return true
+			}
+		}
+		return false
+	})
+	return line.Time
 }
 
 // slowest lists the five slowest, and which of all they were.

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -14,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/e2e/process"
 )
 
 // sidecar is a running sidecar with both channels on, and its directories.
@@ -23,6 +24,7 @@ type sidecar struct {
 	flu, hqms, state string
 	began            time.Time
 	ended            chan struct{}
+	out              *process.Output
 }
 
 // home makes the directories of a sidecar, all on one file system.
@@ -51,15 +53,15 @@ func (b *bench) sidecar(ctx context.Context, t *testing.T, dir, server string, e
 		"FLU_WATCH_DIR=" + s.flu, "FLU_ACCOUNT=demo", "FLU_PASSWORD=demo", "FLU_SERVER_URL=" + server + "/flu/",
 		"HQMS_WATCH_DIR=" + s.hqms, "HQMS_ACCOUNT=demo", "HQMS_PASSWORD=demo", "HQMS_SERVER_URL=" + server + "/hqms/",
 	}, env...)
-	var out bytes.Buffer // read after the end only
-	s.cmd.Stdout, s.cmd.Stderr = &out, &out
+	s.out = &process.Output{}
+	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	s.began = time.Now()
 	must(t, s.cmd.Start())
 	go func() { _ = s.cmd.Wait(); close(s.ended) }()
 	t.Cleanup(func() {
 		s.stop()
 		if t.Failed() {
-			t.Logf("output of the sidecar:\n%s", out.String())
+			t.Logf("output of the sidecar:\n%s", s.out)
 		}
 	})
 	return s

@@ -16,6 +16,14 @@ func eventRefs(e *upload.Event) []any {
 	}
 }
 
+// eventOf is the change that made u what it is.
+func eventOf(name string, from upload.State, u upload.Upload) upload.Event {
+	return upload.Event{
+		UploadID: u.ID, Channel: u.Channel, At: u.UpdatedAt, Name: name,
+		From: from, To: u.State, Verdict: u.Verdict, Reason: u.Reason, Detail: u.Detail, Attempt: u.Attempt,
+	}
+}
+
 func addEvent(ctx context.Context, t txn, e upload.Event) error {
 	args := eventRefs(&e)[1:] // the number is given by the database
 	_, err := t.exec(ctx, `INSERT INTO events (`+strings.TrimPrefix(eventColumns, "seq, ")+`) VALUES (`+marks(len(args))+`)`, args...)

@@ -157,10 +157,7 @@ func (s step) attend(ctx context.Context, t txn, before, after upload.Upload) er
 	if s.repeats(before) {
 		return nil
 	}
-	return addEvent(ctx, t, upload.Event{
-		UploadID: after.ID, Channel: after.Channel, At: after.UpdatedAt, Name: s.outcome.Name(),
-		From: before.State, To: after.State, Verdict: after.Verdict, Reason: after.Reason, Detail: after.Detail, Attempt: after.Attempt,
-	})
+	return addEvent(ctx, t, eventOf(s.outcome.Name(), before.State, after))
 }
 
 // repeats reports whether the step is the same waiting as before.

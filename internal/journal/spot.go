@@ -13,8 +13,9 @@ import (
 // Spot takes note of a file seen in a watched directory. While an upload of
 // that name is open, nothing begins (Underway); where the latest one dealt with
 // this very content and left it in place, nothing begins either unless the
-// sighting is forced (Known); else a new upload begins (Began), due at once. The
-// upload concerned is returned. It may be repeated at will.
+// sighting is forced (Known); else a new upload begins (Began), due at once, and
+// of a file that is complete at sight as settled in the same change. The upload
+// concerned is returned. It may be repeated at will.
 func (j *Journal) Spot(ctx context.Context, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
 	const op = "spot"
 	if err := j.begin(op); err != nil {
@@ -154,19 +155,27 @@ func (j *Journal) startWithin(ctx context.Context, t txn, s upload.Sighting) (up
 	if err != nil || spotting != upload.Began {
 		return u, spotting, err
 	}
-	u = newUpload(s)
+	begun := newUpload(s)
 	previous, err := j.latest(ctx, t.row, s.Channel, s.Filename, ` AND finished_at IS NOT NULL`)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return u, "", err
 	}
-	u.ReplacesID = previous.ID
+	begun.ReplacesID = previous.ID
+	u = begun
+	if s.Complete {
+		if u, err = upload.Settled(s.Seen).Apply(begun, s.At); err != nil {
+			return u, "", err
+		}
+		u = asStored(u)
+	}
 	args := refs(&u)
 	if _, err := t.exec(ctx, `INSERT INTO uploads (`+j.columns+`) VALUES (`+marks(len(args))+`)`, args...); err != nil {
 		return u, "", fmt.Errorf("insert upload: %w", err)
 	}
-	return u, upload.Began, addEvent(ctx, t, upload.Event{
-		UploadID: u.ID, Channel: u.Channel, At: u.SpottedAt, Name: "spotted", To: u.State,
-	})
+	if err := addEvent(ctx, t, eventOf("spotted", "", begun)); err != nil || !s.Complete {
+		return u, upload.Began, err
+	}
+	return u, upload.Began, addEvent(ctx, t, eventOf(upload.Settled(s.Seen).Name(), begun.State, u))
 }
 
 func newUpload(s upload.Sighting) upload.Upload {

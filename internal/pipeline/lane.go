@@ -106,7 +106,7 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure
 	p.announce(stage, u, r.after, r.outcome)
 	switch {
 	case !r.kept:
-		p.follow(r.after)
+		p.Follow(r.after)
 		return r.after, false, nil
 	case ctx.Err() != nil:
 		return r.after, false, ignoreLost(p.Journal.Release(record, r.after))

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -178,8 +179,27 @@ func (p *Pipeline) Wake(ch upload.Channel) {
 	}
 }
 
-// follow makes the crew whose stage is next look when u is due.
-func (p *Pipeline) follow(u upload.Upload) {
+// Passed tells of an upload that took a stage's step by another's hand, as one does
+// whose file is complete at sight: it is told of like any other, and gone on with.
+func (p *Pipeline) Passed(before, after upload.Upload, o upload.Outcome) {
+	if stage, ok := p.stageFrom(before.State); ok {
+		_, ended := p.Observer.StageBegan(context.Background(), before, stage.Name)
+		ended(after, o, nil)
+		p.announce(stage, before, after, o)
+	}
+	p.Follow(after)
+}
+
+func (p *Pipeline) stageFrom(from upload.State) (Stage, bool) {
+	i := slices.IndexFunc(p.Stages, func(s Stage) bool { return s.From == from })
+	if i < 0 {
+		return Stage{}, false
+	}
+	return p.Stages[i], true
+}
+
+// Follow makes the crew whose stage is next look when u is due.
+func (p *Pipeline) Follow(u upload.Upload) {
 	for _, kind := range []Crew{Light, Heavy, Asking} {
 		c, ok := p.crews[crewKey{u.Channel, kind}]
 		if !ok || !c.runs(u.State) {

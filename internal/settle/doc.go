@@ -20,6 +20,10 @@
 //   - quiet: unchanged for the quiet period.
 //   - marker: when a marker file stands beside it; see [Markers].
 //
+// A file that is complete at sight ([Stage.AtSight]) needs no upload that waits for
+// it: its upload begins as settled, in one change of the journal. That is asked by the
+// same evidence as above where the answer needs no second look, and nowhere else.
+//
 // Whether somebody has a file open for writing is asked of the kernel by taking
 // a read lease and giving it back at once. The kernel knows the writers on this
 // machine only, so the answer counts on known local file systems alone, and

@@ -125,6 +125,30 @@ func (s *Stage) Run(ctx context.Context, u upload.Upload) (upload.Outcome, error
 	}
 }
 
+// AtSight reports whether a file that has only just been seen is complete already:
+// it was renamed into place, or in mode closed its writer is done, and nobody has it
+// open for writing. False is no statement: Run decides then. It may be asked at will.
+func (s *Stage) AtSight(seen upload.Sighting) bool {
+	ch, ok := s.channels[seen.Channel]
+	if !ok {
+		return false
+	}
+	renamed := func() bool { return ch.Hints != nil && ch.Hints.RenamedIntoPlace(seen.Filename, seen.Seen) }
+	switch ch.Mode {
+	case Auto:
+		ok = renamed()
+	case Closed:
+		ok = seen.Seen.Size > 0 || renamed()
+	default:
+		ok = false
+	}
+	if !ok || ch.probe(seen.Filename, seen.Seen) != Nobody {
+		return false
+	}
+	again, err := ch.Dir.Look(seen.Filename) // a writer may have come between the sighting and the probe
+	return err == nil && again == seen.Seen
+}
+
 // auto is the default mode.
 func (s *Stage) auto(ch *channel, u upload.Upload, l look) (upload.Outcome, error) {
 	renamed := ch.Hints != nil && ch.Hints.RenamedIntoPlace(u.Filename, l.seen)

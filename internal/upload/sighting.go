@@ -10,6 +10,7 @@ type Sighting struct {
 	Seen     Identity
 	BatchID  string // given to the upload if one begins
 	Forced   bool   // an operator asks for it, also if the content is known
+	Complete bool   // nobody writes to it any more: an upload that begins is settled at once
 	At       time.Time
 }
 

@@ -10,7 +10,7 @@
 // (removed and made again, remounted).
 //
 //	events ─▶ touched ─(2 ms)─▶ look ─┐
-//	rescan ───────────────────▶ look ─┼─▶ pending ─▶ Ledger.SpotAll ─▶ known, Wake
+//	rescan ───────────────────▶ look ─┼─▶ pending ─▶ Ledger.SpotAll ─▶ known, Began
 //	Released, Scan ───────────▶ look ─┘   (oldest first)
 //
 // A close or a rename is looked at without those 2 ms: the file is likely whole.

@@ -119,9 +119,10 @@ type fakeLedger struct {
 	told    []upload.Sighting
 	ended   int
 	away    error
-	block   chan struct{} // Spot waits for it
-	waiting atomic.Bool   // it does
-	grown   chan struct{} // closed and made anew at every change
+	block   chan struct{}                // Spot waits for it
+	atSight func(s upload.Sighting) bool // whether an upload settles as it begins; nil: none does
+	waiting atomic.Bool                  // it does
+	grown   chan struct{}                // closed and made anew at every change
 	count   int
 }
 
@@ -167,6 +168,9 @@ func (l *fakeLedger) spot(ctx context.Context, s upload.Sighting) (upload.Upload
 	u = &upload.Upload{
 		ID: upload.ID("u" + strconv.Itoa(l.count)), Channel: s.Channel, Kind: s.Kind, Filename: s.Filename,
 		BatchID: s.BatchID, State: upload.StateSpotted, Source: s.Seen, Forced: s.Forced, SpottedAt: s.At, Place: upload.InWatch,
+	}
+	if l.atSight != nil && l.atSight(s) {
+		u.State = upload.StateSettled
 	}
 	l.rows[s.Filename] = u
 	return *u, upload.Began, nil

@@ -44,7 +44,7 @@ func newFlow(t *testing.T, o flowOptions) *flow {
 	f.real = inRealDirectory(t, func(w *Options) {
 		w.Rescan, w.NoEvents = 200*time.Millisecond, o.noEvents
 		w.Nudge = func(_ upload.Channel, name string) { f.nudge(name) }
-		w.Wake = func(upload.Channel) { f.kick() }
+		w.Began = func(upload.Upload) { f.kick() }
 	})
 	dir, err := durable.Open(f.path, durable.WithLazy())
 	if err != nil {
@@ -55,6 +55,7 @@ func newFlow(t *testing.T, o flowOptions) *flow {
 	f.stage = settle.New(settle.Options{Channels: map[upload.Channel]settle.ChannelOptions{
 		upload.Flu: {Dir: settle.From(dir), Mode: o.mode, Quiet: o.quiet, Hints: f.w, Probe: o.probe},
 	}})
+	f.ledger.atSight = f.stage.AtSight
 	start(t, f.w)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -106,6 +107,9 @@ func (f *flow) claim() (upload.Upload, time.Time) {
 	now := time.Now()
 	due := now.Add(time.Second)
 	for _, u := range f.ledger.rows {
+		if u.State == upload.StateSettled { // at sight
+			return *u, now
+		}
 		if u.State != upload.StateSpotted {
 			continue
 		}
@@ -120,14 +124,16 @@ func (f *flow) claim() (upload.Upload, time.Time) {
 }
 
 func (f *flow) work(ctx context.Context, t *testing.T, u upload.Upload) {
-	o, err := f.stage.Run(ctx, u)
-	if err != nil {
-		o = upload.Retry(100*time.Millisecond, upload.AsFault(err).Reason, "")
-	}
-	next, err := o.Apply(u, time.Now())
-	if err != nil {
-		t.Errorf("%s: %v", o.Name(), err)
-		return
+	next := u
+	if u.State == upload.StateSpotted {
+		o, err := f.stage.Run(ctx, u)
+		if err != nil {
+			o = upload.Retry(100*time.Millisecond, upload.AsFault(err).Reason, "")
+		}
+		if next, err = o.Apply(u, time.Now()); err != nil {
+			t.Errorf("%s: %v", o.Name(), err)
+			return
+		}
 	}
 	if next.State == upload.StateSettled {
 		next.State = upload.StateSuperseded

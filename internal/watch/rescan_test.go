@@ -21,7 +21,7 @@ type bench struct {
 	dir    *fakeDir
 	ledger *fakeLedger
 	w      *Watcher
-	woken  int
+	began  []string
 	nudged []string
 }
 
@@ -37,7 +37,7 @@ func inBubble(t *testing.T, files []string, test func(t *testing.T, b *bench)) {
 		}
 		b.w = New(Options{
 			Channel: upload.Flu, Dir: b.dir, Kinds: kinds, Ledger: b.ledger, Rescan: rescanEvery, NoEvents: true,
-			Wake:  func(upload.Channel) { b.woken++ },
+			Began: func(u upload.Upload) { b.began = append(b.began, u.Filename) },
 			Nudge: func(_ upload.Channel, name string) { b.nudged = append(b.nudged, name) },
 		})
 		stop := start(t, b.w)
@@ -72,8 +72,8 @@ func TestFilesThereAtStartAreOneBatchOldestFirst(t *testing.T) {
 		if told[0].Channel != upload.Flu || told[0].Kind != "flu" || told[0].Seen.ModTime != 1 || told[0].At.Location() != time.UTC {
 			t.Errorf("sighting is %+v", told[0])
 		}
-		if b.woken != 1 {
-			t.Errorf("woken %d times, want once for all", b.woken)
+		if diff := gocmp.Diff([]string{"FLU_B.CSV", "flu_a.csv", "flu_c.csv"}, b.began); diff != "" {
+			t.Errorf("uploads that began (-want +got):\n%s", diff)
 		}
 		b.dir.set("flu_d.csv", 9)
 		pass(t, rescanEvery)

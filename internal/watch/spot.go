@@ -47,7 +47,6 @@ func (o *owner) spotOldest(ctx context.Context, most int) {
 	answers := o.opts.Ledger.SpotAll(call, all)
 	cancel()
 	var failed error
-	began := false
 	for i, s := range all {
 		a := answers[i]
 		if a.Err != nil {
@@ -59,15 +58,14 @@ func (o *owner) spotOldest(ctx context.Context, most int) {
 		f.meet(o.scans)
 		o.known[s.Filename] = f
 		o.resolve(s.Filename, Seen{}.became(a.Upload, a.How))
-		began = began || a.How == upload.Began
+		if a.How == upload.Began {
+			o.opts.Began(a.Upload)
+		}
 	}
 	if failed != nil {
 		o.ledgerFailed(ctx, failed)
 	} else {
 		o.ledgerWorks()
-	}
-	if began {
-		o.opts.Wake(o.opts.Channel)
 	}
 }
 

@@ -32,12 +32,12 @@ type Options struct {
 	Logger   *slog.Logger     // nil: none
 	Now      func() time.Time // nil: time.Now
 
-	// Wake is called after uploads began. Nudge is called when the file of an
+	// Began is called for each upload that began. Nudge is called when the file of an
 	// open upload was closed or renamed into place, or its marker appeared, at
 	// most every 20 ms per file and less often when it goes on; the receiver
 	// passes over uploads that have settled. Both are called from the watch's own goroutine
 	// and must not block for long; nil: nobody is told.
-	Wake  func(ch upload.Channel)
+	Began func(u upload.Upload)
 	Nudge func(ch upload.Channel, filename string)
 }
 
@@ -69,8 +69,8 @@ func New(o Options) *Watcher {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Wake == nil {
-		o.Wake = func(upload.Channel) {}
+	if o.Began == nil {
+		o.Began = func(upload.Upload) {}
 	}
 	if o.Nudge == nil {
 		o.Nudge = func(upload.Channel, string) {}

@@ -29,6 +29,9 @@ func (m *model) foretell(s upload.Sighting) (*modelRow, upload.Spotting) {
 		BatchID: s.BatchID, Channel: s.Channel, Kind: s.Kind, Filename: s.Filename, Source: s.Seen, State: upload.StateSpotted,
 		Forced: s.Forced, Place: upload.InWatch, Path: s.Filename, SpottedAt: s.At, UpdatedAt: s.At, NextAttemptAt: s.At,
 	}
+	if s.Complete {
+		u.State = upload.StateSettled
+	}
 	if finished != nil {
 		u.ReplacesID = finished.ID
 	}

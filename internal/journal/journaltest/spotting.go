@@ -28,6 +28,28 @@ var spotting = map[string]func(*fixture){
 		f.must(err)
 		f.same("events", events, []upload.Event{{Seq: events[0].Seq, UploadID: u.ID, Channel: u.Channel, At: f.now, Name: "spotted", To: upload.StateSpotted}})
 	},
+	"a file complete at sight settles as its upload begins": func(f *fixture) {
+		s := f.sighting("flu_1.csv")
+		s.Complete = true
+		u, spotting, err := f.j.Spot(f.ctx, s)
+		f.must(err)
+		f.same("spotting", spotting, upload.Began)
+		f.same("state", u.State, upload.StateSettled)
+		got, err := f.j.Get(f.ctx, u.ID)
+		f.must(err)
+		f.same("stored", got, u)
+		events, err := f.j.Events(f.ctx, u.ID)
+		f.must(err)
+		f.same("events", events, []upload.Event{
+			{Seq: events[0].Seq, UploadID: u.ID, Channel: u.Channel, At: f.now, Name: "spotted", To: upload.StateSpotted},
+			{Seq: events[0].Seq + 1, UploadID: u.ID, Channel: u.Channel, At: f.now, Name: "settled", From: upload.StateSpotted, To: upload.StateSettled},
+		})
+		s.Seen.Size++ // what is under way is not touched by what is seen meanwhile
+		_, spotting, err = f.j.Spot(f.ctx, s)
+		f.must(err)
+		f.same("spotting again", spotting, upload.Underway)
+		f.mustClaim(u.ID)
+	},
 	"a sighting without batch gets one": func(f *fixture) {
 		s := f.sighting("flu_1.csv")
 		s.BatchID = ""

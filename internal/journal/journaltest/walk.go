@@ -51,7 +51,7 @@ func (w *walker) spot(rt *rapid.T) {
 	s := upload.Sighting{
 		Channel: w.channel, Kind: rapid.SampledFrom([]upload.Kind{"flu", "lis"}).Draw(rt, "kind"), Filename: rapid.SampledFrom([]string{"a.csv", "b.csv", "c.csv"}).Draw(rt, "name"),
 		Seen:    upload.Identity{Size: rapid.Int64Range(1, 3).Draw(rt, "size")},
-		BatchID: upload.NewUUID(w.now), Forced: rapid.Bool().Draw(rt, "forced"), At: w.now,
+		BatchID: upload.NewUUID(w.now), Forced: rapid.Bool().Draw(rt, "forced"), Complete: rapid.Bool().Draw(rt, "complete"), At: w.now,
 	}
 	want, wantSpotting := w.foretell(s)
 	got, spotting, err := w.Spot(w.t.Context(), s)
@@ -64,6 +64,9 @@ func (w *walker) spot(rt *rapid.T) {
 	want.ID, want.TraceID, want.RootSpanID = got.ID, got.TraceID, got.RootSpanID
 	w.same("begun", got, want.Upload)
 	want.events = []string{"spotted"}
+	if s.Complete {
+		want.events = append(want.events, "settled")
+	}
 	w.rows = append(w.rows, want)
 }
 
