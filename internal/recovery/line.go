@@ -19,21 +19,59 @@ func encode(u upload.Upload) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode upload: %w", err)
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(whole, &fields); err != nil {
-		return nil, fmt.Errorf("encode upload: %w", err)
+	return append(sealed(filled(whole)), '\n'), nil
+}
+
+// filled leaves the empty members out of an object as Marshal has written it, in
+// its place.
+func filled(object []byte) []byte {
+	out := object[:1]
+	for rest := object[1:]; len(rest) > 1; {
+		n := member(rest)
+		this := rest[:n]
+		if rest = rest[n:]; rest[0] == ',' {
+			rest = rest[1:]
+		}
+		if _, value, _ := bytes.Cut(this, []byte(":")); empty(value) {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, this...)
 	}
-	for name, value := range fields {
-		switch string(value) {
-		case `""`, `0`, `false`, `null`, `"0001-01-01T00:00:00Z"`:
-			delete(fields, name)
+	return append(out, '}')
+}
+
+func empty(value []byte) bool {
+	switch string(value) {
+	case `""`, `0`, `false`, `null`, `"0001-01-01T00:00:00Z"`:
+		return true
+	default:
+		return false
+	}
+}
+
+// member is the length of the object's member at the head of text: up to a comma
+// or the closing brace that is neither in a string nor in a value within.
+func member(text []byte) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch b := text[i]; {
+		case quoted && b == '\\':
+			i++
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '{' || b == '[':
+			depth++
+		case depth > 0 && (b == '}' || b == ']'):
+			depth--
+		case depth == 0 && (b == ',' || b == '}'):
+			return i
 		}
 	}
-	line, err := json.Marshal(fields)
-	if err != nil {
-		return nil, fmt.Errorf("encode upload: %w", err)
-	}
-	return append(sealed(line), '\n'), nil
+	return len(text)
 }
 
 // A line begins with the CRC-32C of all of it but this: a disk that returns other
@@ -48,7 +86,8 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func sealed(line []byte) []byte {
-	return append(fmt.Appendf(nil, sealFormat, crc32.Checksum(line, castagnoli)), line[1:]...)
+	out := make([]byte, 0, sealLength+len(line)) // of which the line's first byte becomes its last
+	return append(fmt.Appendf(out, sealFormat, crc32.Checksum(line, castagnoli)), line[1:]...)
 }
 
 // unsealed reports whether the line is what was written.
