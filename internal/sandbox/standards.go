@@ -15,6 +15,7 @@ import (
 // and rules by which the sidecar checks a file before it sends it.
 type Standards struct {
 	library *standard.Library
+	plans   *validate.Plans
 	now     func() time.Time
 }
 
@@ -24,7 +25,7 @@ func NewStandards(now func() time.Time) (*Standards, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Standards{library: library, now: now}, nil
+	return &Standards{library: library, plans: &validate.Plans{}, now: now}, nil
 }
 
 // Kind implements Examiner.
@@ -38,7 +39,7 @@ const gradedFindings = 10_000
 
 // Examine implements Examiner.
 func (s *Standards) Examine(ch upload.Channel, kind upload.Kind, csv io.Reader) (Examined, error) {
-	checker := validate.NewChecker(s.library, ch, kind, validate.Options{Now: s.now(), MaxFindings: gradedFindings})
+	checker := validate.NewChecker(s.library, ch, kind, validate.Options{Now: s.now(), MaxFindings: gradedFindings, Plans: s.plans})
 	if _, err := io.Copy(checker, csv); err != nil {
 		return Examined{}, err
 	}

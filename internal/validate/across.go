@@ -178,7 +178,7 @@ func (c *Checker) unique(b *bound) {
 	if v.kind < isText || v.kind == isBad {
 		return
 	}
-	if first, again := b.seen.see(c.hash(v.raw), c.led.row); again {
+	if first, again := c.plan.seen[b.seen].see(c.hash(v.raw), c.led.row); again {
 		c.led.add(b.id, b.Targets[0], param("first", strconv.FormatInt(first, 10)))
 	}
 }

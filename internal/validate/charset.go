@@ -24,6 +24,7 @@ type charset struct {
 	name    string // empty: only ASCII so far
 	weak    int    // UTF-8 on so much evidence only; 0: firm
 	held    []byte // bytes waiting for the decision
+	room    []byte // what held begins in
 	started bool
 }
 
@@ -31,10 +32,13 @@ type charset struct {
 // while all is ASCII; else the held bytes as soon as they decide.
 func (c *charset) take(p []byte, eof bool) []byte {
 	if !c.started {
-		if c.held = append(c.held, p...); len(c.held) < 8 && !eof {
-			return nil
+		if len(c.held) > 0 || len(p) < 8 {
+			if c.held = append(c.held, p...); len(c.held) < 8 && !eof {
+				return nil
+			}
+			p, c.held = c.held, nil
 		}
-		p, c.held, c.started = c.held, nil, true
+		c.started = true
 		if rest, ok := bytes.CutPrefix(p, []byte("\xef\xbb\xbf")); ok {
 			c.name, p = CharsetUTF8, rest
 		}
@@ -45,11 +49,14 @@ func (c *charset) take(p []byte, eof bool) []byte {
 	if c.name != "" || (len(c.held) == 0 && isASCII(p)) {
 		return p
 	}
+	if len(c.held) == 0 {
+		c.held = c.room[:0]
+	}
 	c.held = append(c.held, p...)
 	if len(c.held) < window && !eof {
 		return nil
 	}
-	p, c.held = c.held, nil
+	p, c.held, c.room = c.held, nil, c.held
 	c.decide(p)
 	return p
 }

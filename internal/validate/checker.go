@@ -26,6 +26,7 @@ type Checker struct {
 	led     *ledger
 	layout  *standard.Layout
 	plan    *plan
+	lent    *buffers
 	cur     *row
 	scratch []byte
 	seed    maphash.Seed
@@ -46,8 +47,9 @@ func NewChecker(lib *standard.Library, channel upload.Channel, kind upload.Kind,
 	}
 	c := &Checker{
 		lib: lib, channel: channel, kind: kind, opts: o,
-		led: newLedger(newRulebook(nil, o.Severities), nil, o.MaxFindings), seed: maphash.MakeSeed(), rowSet: newSeenSet(),
+		led: newLedger(o.Plans.rules(o.Severities), nil, o.MaxFindings), seed: maphash.MakeSeed(), rowSet: newSeenSet(),
 	}
+	c.borrow()
 	if !o.Now.IsZero() {
 		t := chinaTime(o.Now)
 		c.now = value{n: daysSince1970(t.Year(), int(t.Month()), t.Day())*secondsPerDay + int64(t.Hour()*3600+t.Minute()*60+t.Second()), kind: isDateTime}
@@ -252,13 +254,14 @@ func (c *Checker) duplicate(r *row) {
 
 func (c *Checker) hash(v []byte) uint64 { return maphash.Bytes(c.seed, v) }
 
-// Close ends the file and gives the report.
+// Close ends the file and gives the report. The checker is of no use after it.
 func (c *Checker) Close() Report {
 	c.take(nil, true)
 	c.scan.eof = true
 	if !c.unreadable {
 		c.drain()
 	}
+	c.giveBack()
 	c.led.row = 0
 	switch {
 	case c.bytes == 0 || (!c.sawHeader && !c.unreadable):

@@ -39,6 +39,10 @@ func (c *Checker) header(r *row) bool {
 	case r.fault == faultQuote:
 		c.led.add(rowQuote, -1, nil)
 	}
+	sound, before := r.fault == faultNone, c.led.tally
+	if sound && c.recall(r) {
+		return true
+	}
 	names, blank := c.headerNames(r)
 	if blank {
 		c.led.add(fileEmpty, -1, nil)
@@ -49,13 +53,20 @@ func (c *Checker) header(r *row) bool {
 		c.led.add(hdrUnknown, -1, func() map[string]string { return map[string]string{"n": strconv.Itoa(len(names))} })
 		return false
 	}
-	book := newRulebook(layout, c.opts.Severities)
+	c.continueWith(newRulebook(layout, c.opts.Severities), layout)
+	c.columns(names)
+	if sound && c.led.tally == before {
+		c.remember(r)
+	}
+	return true
+}
+
+// continueWith goes on by the rules of a layout.
+func (c *Checker) continueWith(book *rulebook, layout *standard.Layout) {
 	led := newLedger(book, layout, c.led.max)
 	led.adopt(c.led)
-	led.row = r.number
+	led.row = c.led.row
 	c.led, c.layout = led, layout
-	c.columns(names)
-	return true
 }
 
 // headerNames trims the names and drops the unnamed column at the front and the

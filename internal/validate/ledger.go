@@ -16,7 +16,7 @@ type ledger struct {
 	max      int
 	kept     []upload.Finding
 	tally    upload.Tally
-	counts   []int64 // rule × (column + 1); column -1 stands for no column
+	counts   [][]int64 // rule, column + 1, with -1 for no column; nil: the rule was not broken
 	extra    map[[2]string]int64
 	row      int64
 	rowWrong bool
@@ -24,28 +24,28 @@ type ledger struct {
 }
 
 func newLedger(book *rulebook, layout *standard.Layout, limit int) *ledger {
-	columns := 0
-	if layout != nil {
-		columns = len(layout.Columns)
-	}
-	return &ledger{
-		book: book, layout: layout, max: limit,
-		counts: make([]int64, len(book.rules)*(columns+1)), extra: map[[2]string]int64{},
-	}
+	return &ledger{book: book, layout: layout, max: limit, counts: make([][]int64, len(book.rules))}
 }
 
 // adopt continues an earlier ledger that knew no layout yet.
 func (l *ledger) adopt(old *ledger) {
 	l.kept, l.tally, l.extra, l.fileBad = old.kept, old.tally, old.extra, old.fileBad
-	for i, n := range old.counts {
-		if n > 0 {
-			l.count(ruleID(i), -1, n)
+	for rule, n := range old.counts {
+		if n != nil {
+			l.count(ruleID(rule), -1, n[0])
 		}
 	}
 }
 
 func (l *ledger) count(rule ruleID, column int, n int64) {
-	l.counts[int(rule)*(len(l.counts)/len(l.book.rules))+column+1] += n
+	if l.counts[rule] == nil {
+		columns := 0
+		if l.layout != nil {
+			columns = len(l.layout.Columns)
+		}
+		l.counts[rule] = make([]int64, columns+1)
+	}
+	l.counts[rule][column+1] += n
 }
 
 // add notes a finding in the present row. params is asked only if the finding
@@ -63,6 +63,9 @@ func (l *ledger) add(rule ruleID, column int, params func() map[string]string) {
 func (l *ledger) addNamed(rule ruleID, column string, params func() map[string]string) {
 	if !l.note(rule) {
 		return
+	}
+	if l.extra == nil {
+		l.extra = map[[2]string]int64{}
 	}
 	if len(l.extra) < 1000 {
 		l.extra[[2]string{l.book.rules[rule].id, column}]++
@@ -134,11 +137,12 @@ func (l *ledger) code(column int) string {
 // counted lists the counts, by rule and column.
 func (l *ledger) counted() []RuleCount {
 	var all []RuleCount
-	width := len(l.counts) / len(l.book.rules)
-	for i, n := range l.counts {
-		if n > 0 {
-			info := l.book.rules[i/width]
-			all = append(all, RuleCount{Rule: info.id, Column: l.code(i%width - 1), Severity: info.severity, N: n})
+	for rule, columns := range l.counts {
+		info := l.book.rules[rule]
+		for i, n := range columns {
+			if n > 0 {
+				all = append(all, RuleCount{Rule: info.id, Column: l.code(i - 1), Severity: info.severity, N: n})
+			}
 		}
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(l.extra), func(a, b [2]string) int { return compareText(a[0]+a[1], b[0]+b[1]) }) {

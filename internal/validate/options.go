@@ -31,6 +31,8 @@ type Options struct {
 	// Links gathers the keys of rows that other files of the batch refer to;
 	// nil: links are not checked.
 	Links Links
+	// Plans shares what is laid out for a header with other checks; nil: nothing is.
+	Plans *Plans
 }
 
 // Links takes the keys by which files of one batch refer to each other. See

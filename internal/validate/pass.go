@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
@@ -41,7 +42,12 @@ type pass struct {
 // returns, nothing of it goes on.
 func (p *pass) run(ctx context.Context, settled int64) error {
 	if settled < overlapFrom {
-		buf := make([]byte, max(settled+1, bytes.MinRead)) // one more than there should be, to see it grow
+		lent, _ := smallPool.Get().(*[]byte)
+		buf := slices.Grow((*lent)[:0], int(max(settled+1, bytes.MinRead))) // one more than there should be, to see it grow
+		buf = buf[:cap(buf)]
+		if *lent = buf; len(buf) <= mostLent {
+			defer smallPool.Put(lent)
+		}
 		return p.read(ctx, settled, func() ([]byte, error) { return buf, nil }, p.pack)
 	}
 	a := &aside{pack: p.pack, full: make(chan []byte, ahead), free: make(chan []byte, ahead), done: make(chan struct{})}
@@ -63,6 +69,9 @@ func (p *pass) run(ctx context.Context, settled int64) error {
 
 // piecePool keeps the pieces for the next file.
 var piecePool = sync.Pool{New: func() any { return new([ahead][piece]byte) }}
+
+// smallPool keeps the one buffer that a small file is read through.
+var smallPool = sync.Pool{New: func() any { return new([]byte) }}
 
 // read takes the source through buffers that next gives and hand takes over.
 func (p *pass) read(ctx context.Context, settled int64, next func() ([]byte, error), hand func([]byte) error) error {

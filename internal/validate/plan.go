@@ -20,6 +20,7 @@ type plan struct {
 	rules    []bound
 	opts     Options
 	haves    []have
+	seen     []*seenSet // of the rules of unique values
 	tables   map[*standard.Dictionary]*dictTable
 }
 
@@ -37,8 +38,8 @@ type bound struct {
 	id    ruleID
 	apply func(*Checker, *bound)
 	when  [][]test
-	seen  *seenSet // of unique
-	name  string   // of link: its columns
+	seen  int    // of unique: which of the plan's sets
+	name  string // of link: its columns
 }
 
 func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
@@ -59,7 +60,8 @@ func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
 			}
 		}
 		if r.Form == standard.FormUnique {
-			b.seen = newSeenSet()
+			b.seen = len(p.seen)
+			p.seen = append(p.seen, newSeenSet())
 		}
 		if r.Form == standard.FormLink {
 			if o.Links == nil {
@@ -72,6 +74,17 @@ func newPlan(l *standard.Layout, book *rulebook, o Options, fields int) *plan {
 		p.rules = append(p.rules, b)
 	}
 	return p
+}
+
+// afresh is the plan for another file: what checking changes is its own.
+func (p *plan) afresh() *plan {
+	own := *p
+	own.opts.Links = nil // the first file's; it was asked for when the plan was made
+	own.values, own.seen = make([]value, len(p.values)), make([]*seenSet, len(p.seen))
+	for i := range own.seen {
+		own.seen[i] = newSeenSet()
+	}
+	return &own
 }
 
 // ask gives every column that a rule reads a slot.

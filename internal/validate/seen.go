@@ -70,7 +70,7 @@ func (t *keyTable) place(key uint64) int {
 
 func (t *keyTable) grow() {
 	old := *t
-	size := max(1<<10, 2*len(old.keys))
+	size := max(1<<6, 2*len(old.keys))
 	*t = keyTable{keys: make([]uint64, size), rows: make([]uint32, size), used: old.used}
 	for i, key := range old.keys {
 		if key != 0 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
@@ -74,6 +75,15 @@ type Stage struct{ o StageOptions }
 func New(o StageOptions) *Stage {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	o.Check = maps.Clone(o.Check)
+	for ch := range o.Sources {
+		check := o.Check[ch]
+		check.Plans = &Plans{}
+		if o.Check == nil {
+			o.Check = map[upload.Channel]Options{}
+		}
+		o.Check[ch] = check
 	}
 	return &Stage{o: o}
 }
