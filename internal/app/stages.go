@@ -31,13 +31,17 @@ type stages struct {
 func (s stages) list() []pipeline.Stage {
 	return []pipeline.Stage{
 		{Name: "settle", From: upload.StateSpotted, Crew: pipeline.Light, Run: s.settle.Run},
-		{Name: "validate", From: upload.StateSettled, Crew: pipeline.Heavy, Run: s.validate.Run},
+		{Name: "validate", From: upload.StateSettled, Crew: pipeline.Heavy, Run: s.validate.Run, Joins: quicklyRead},
 		{Name: "pack", From: upload.StateValidated, Crew: pipeline.Heavy, Run: s.pack.Run},
 		{Name: "transmit", From: upload.StatePacked, Crew: pipeline.Heavy, Run: s.transmit.Run},
 		{Name: "confirm", From: upload.StateSent, Crew: pipeline.Asking, Run: s.confirm.Run},
 		{Name: "retire", From: upload.StateDecided, Crew: pipeline.Asking, Run: s.putAway},
 	}
 }
+
+// quicklyRead reports whether a file is read again, checked and packed, in a few
+// milliseconds: then what came of reading it need not be recorded before it is packed.
+func quicklyRead(u upload.Upload) bool { return u.Source.Size <= 1<<20 }
 
 // newStages makes them.
 func (a *App) newStages() stages {

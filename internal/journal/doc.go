@@ -29,6 +29,8 @@
 //     closed sets, verdict exactly in decided and retired, finished_at exactly in
 //     final states, one open upload per channel and file name, one holder per
 //     channel and content, a fence that never shrinks, leases on open rows only.
+//   - Outcomes that follow one another may be one change ([Journal.RecordAll]); each
+//     is applied, checked and told of in an event as if it came alone.
 //   - A repeated hold or poll for the same reason adds no event row.
 //   - Event numbers grow and are never used again, so that a reader can go on
 //     from the last one it has seen.

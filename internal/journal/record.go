@@ -22,8 +22,14 @@ import (
 // another upload of the file is open; upload.ErrIllegalTransition: the outcome
 // does not fit. In each case nothing was written and the lease is still held.
 func (j *Journal) Record(ctx context.Context, u upload.Upload, o upload.Outcome, now time.Time, keep bool) (upload.Upload, error) {
+	return j.RecordAll(ctx, u, []upload.Outcome{o}, now, keep)
+}
+
+// RecordAll is Record for outcomes that follow one another: all of them in one
+// change, each with its event, or none.
+func (j *Journal) RecordAll(ctx context.Context, u upload.Upload, all []upload.Outcome, now time.Time, keep bool) (upload.Upload, error) {
 	return j.change(ctx, step{
-		op: "record " + o.Name(), id: u.ID, outcome: o, now: now, keep: keep,
+		op: "record", id: u.ID, outcomes: all, now: now, keep: keep,
 		guard: func(r held) error {
 			if r.fence != u.Fence || !r.leased || r.State != u.State {
 				return ErrLeaseLost
@@ -38,7 +44,7 @@ func (j *Journal) Record(ctx context.Context, u upload.Upload, o upload.Outcome,
 // more. Errors are those of Record, but ErrNotFound in place of ErrLeaseLost.
 func (j *Journal) Act(ctx context.Context, id upload.ID, o upload.Outcome, now time.Time) (upload.Upload, error) {
 	return j.change(ctx, step{
-		op: "act " + o.Name(), id: id, outcome: o, now: now, seize: true,
+		op: "act", id: id, outcomes: []upload.Outcome{o}, now: now, seize: true,
 		guard: func(held) error { return nil },
 	})
 }
@@ -52,18 +58,41 @@ type held struct {
 
 // step is one change of one upload.
 type step struct {
-	op      string
-	id      upload.ID
-	outcome upload.Outcome
-	now     time.Time
-	keep    bool // the lease stays
-	seize   bool // the lease is taken from whoever holds it
-	guard   func(r held) error
+	op       string
+	id       upload.ID
+	outcomes []upload.Outcome // one after the other; at least one
+	now      time.Time
+	keep     bool // the lease stays
+	seize    bool // the lease is taken from whoever holds it
+	guard    func(r held) error
+}
+
+// stride is what one outcome of a step does.
+type stride struct {
+	outcome       upload.Outcome
+	before, after upload.Upload
+}
+
+// strides applies the outcomes, the first to u.
+func (s step) strides(u upload.Upload) ([]stride, error) {
+	all := make([]stride, len(s.outcomes))
+	for i, o := range s.outcomes {
+		after, err := o.Apply(u, s.now)
+		if err != nil {
+			return nil, err
+		}
+		after = asStored(after)
+		all[i] = stride{o, u, after}
+		u = after
+	}
+	return all, nil
 }
 
 func (j *Journal) change(ctx context.Context, s step) (upload.Upload, error) {
-	if err := j.begin(s.op); err != nil {
-		return upload.Upload{}, err
+	for _, o := range s.outcomes {
+		if err := j.begin(s.op + " " + o.Name()); err != nil {
+			return upload.Upload{}, err
+		}
 	}
 	var after upload.Upload
 	err := j.transact(ctx, func(t txn) error {
@@ -79,17 +108,18 @@ func (j *Journal) change(ctx context.Context, s step) (upload.Upload, error) {
 		if err := s.guard(before); err != nil {
 			return err
 		}
-		if after, err = s.outcome.Apply(before.Upload, s.now); err != nil {
+		strides, err := s.strides(before.Upload)
+		if err != nil {
 			return err
 		}
-		after = asStored(after)
-		return s.write(ctx, t, before, &after)
+		after, err = s.write(ctx, t, before, strides)
+		return err
 	})
 	if err != nil {
 		if j.trouble(err) == NotUnique {
 			err = j.whichUnique(ctx, after, err)
 		}
-		return upload.Upload{}, j.fail(s.op, err)
+		return upload.Upload{}, j.fail(s.op+" "+s.outcomes[len(s.outcomes)-1].Name(), err)
 	}
 	j.notify()
 	return after, nil
@@ -103,12 +133,15 @@ func (j *Journal) load(ctx context.Context, t txn, id upload.ID) (held, error) {
 	return r, err
 }
 
-// write makes the step durable, and gives after its fence.
-func (s step) write(ctx context.Context, t txn, before held, after *upload.Upload) error {
-	if err := s.adopt(ctx, t, *after); err != nil {
-		return err
+// write makes the step durable, and gives the upload as it is then, with its fence.
+func (s step) write(ctx context.Context, t txn, before held, all []stride) (upload.Upload, error) {
+	after := all[len(all)-1].after
+	for _, st := range all {
+		if err := st.adopt(ctx, t); err != nil {
+			return after, err
+		}
 	}
-	set, args := differences(&before.Upload, after)
+	set, args := differences(&before.Upload, &after)
 	keep := s.keep && after.State.Open()
 	if !keep {
 		set = append(set, "lease_owner = NULL", "lease_until = NULL")
@@ -123,24 +156,30 @@ func (s step) write(ctx context.Context, t txn, before held, after *upload.Uploa
 		n, err := t.exec(ctx, `UPDATE uploads SET `+strings.Join(set, ", ")+` WHERE id = ? AND fence = ? AND state = ?`,
 			append(args, s.id, before.fence, before.State)...)
 		if err != nil {
-			return fmt.Errorf("update upload: %w", err)
+			return after, fmt.Errorf("update upload: %w", err)
 		}
 		if n != 1 {
-			return ErrLeaseLost
+			return after, ErrLeaseLost
 		}
 	}
-	return s.attend(ctx, t, before.Upload, *after)
+	for _, st := range all {
+		if err := st.attend(ctx, t); err != nil {
+			return after, err
+		}
+	}
+	return after, nil
 }
 
 // attend writes what goes with the row.
-func (s step) attend(ctx context.Context, t txn, before, after upload.Upload) error {
+func (s stride) attend(ctx context.Context, t txn) error {
+	before, after := s.before, s.after
 	if after.ContentKey != "" && after.ContentKey != before.ContentKey {
 		if err := notDelivered(ctx, t, after); err != nil {
 			return err
 		}
 	}
 	if f := s.outcome.Findings(); f != nil {
-		if err := replaceFindings(ctx, t, s.id, f); err != nil {
+		if err := replaceFindings(ctx, t, after.ID, f); err != nil {
 			return err
 		}
 	}
@@ -154,27 +193,27 @@ func (s step) attend(ctx context.Context, t txn, before, after upload.Upload) er
 			return err
 		}
 	}
-	if s.repeats(before) {
+	if s.repeats() {
 		return nil
 	}
 	return addEvent(ctx, t, eventOf(s.outcome.Name(), before.State, after))
 }
 
-// repeats reports whether the step is the same waiting as before.
-func (s step) repeats(before upload.Upload) bool {
+// repeats reports whether the stride is the same waiting as before.
+func (s stride) repeats() bool {
 	waiting := s.outcome.Name() == "hold" || s.outcome.Name() == "polled"
-	return waiting && s.outcome.Reason() == before.Reason
+	return waiting && s.outcome.Reason() == s.before.Reason
 }
 
 // adopt takes the content from the upload that gave it up. If that one has been
 // taken up again meanwhile, the content is its own still.
-func (s step) adopt(ctx context.Context, t txn, after upload.Upload) error {
+func (s stride) adopt(ctx context.Context, t txn) error {
 	if s.outcome.Adopts() == "" {
 		return nil
 	}
 	n, err := t.exec(ctx, `UPDATE uploads SET content_key = NULL WHERE id = ? AND channel = ? AND content_key = ?
 		AND (verdict = 'unresolved' OR (state IN ('failed', 'cancelled') AND verdict NOT IN ('accepted', 'duplicate', 'partially_accepted')))`,
-		s.outcome.Adopts(), after.Channel, after.ContentKey)
+		s.outcome.Adopts(), s.after.Channel, s.after.ContentKey)
 	if err == nil && n == 0 {
 		err = ErrContentTaken
 	}

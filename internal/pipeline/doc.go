@@ -10,6 +10,10 @@
 // starts from its row's state, records the outcome, and goes on with the same row
 // for as long as the next stage is its own.
 //
+// What a stage made that costs little to make again is recorded together with the
+// outcome of the stage after it, in one change with an event for each ([Stage.Joins]):
+// a crash between the two finds the row as it was before the first.
+//
 // Model of failure:
 //   - A stage's error is classified by the stage and decided upon here, and
 //     here alone: passing faults are retried with backoff, local faults are

@@ -25,9 +25,10 @@ type memory struct {
 }
 
 type row struct {
-	u     upload.Upload
-	until time.Time
-	trail []string // names of recorded outcomes
+	u       upload.Upload
+	until   time.Time
+	trail   []string // names of recorded outcomes
+	changes int      // in how many they were recorded
 }
 
 func newMemory(us ...upload.Upload) *memory {
@@ -85,25 +86,31 @@ func (m *memory) NextDue(_ context.Context, ch upload.Channel, states []upload.S
 	return due, !due.IsZero(), m.down
 }
 
-func (m *memory) Record(_ context.Context, u upload.Upload, o upload.Outcome, now time.Time, keep bool) (upload.Upload, error) {
+func (m *memory) RecordAll(_ context.Context, u upload.Upload, all []upload.Outcome, now time.Time, keep bool) (upload.Upload, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.rows[u.ID]
 	switch {
 	case m.down != nil:
 		return u, m.down
-	case r.u.Fence != u.Fence || m.lost[u.ID]:
+	case r.u.Fence != u.Fence || r.u.State != u.State || m.lost[u.ID]:
 		return u, fmt.Errorf("record: %w", journal.ErrLeaseLost)
-	case m.taken[u.ID] && o.Name() == "packed":
+	case m.taken[u.ID] && all[len(all)-1].Name() == "packed":
 		delete(m.taken, u.ID)
 		return u, fmt.Errorf("record: %w", journal.ErrContentTaken)
 	}
-	after, err := o.Apply(r.u, now)
-	if err != nil {
-		return u, err
+	after := r.u
+	var names []string
+	for _, o := range all {
+		var err error
+		if after, err = o.Apply(after, now); err != nil {
+			return u, err
+		}
+		names = append(names, o.Name())
 	}
 	r.u = after
-	r.trail = append(r.trail, o.Name())
+	r.trail = append(r.trail, names...)
+	r.changes++
 	if !keep {
 		r.until = time.Time{}
 	}

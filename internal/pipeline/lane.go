@@ -91,9 +91,15 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure
 	defer cancel()
 	if outcome.Name() == "" { // interrupted: the row stays as it is
 		ended(u, outcome, fault)
-		return u, false, ignoreLost(p.Journal.Release(record, u))
+		return u, false, ignoreLost(p.giveBack(record, u, t))
 	}
-	r, err := p.record(record, c, u, outcome)
+	d := done{stage, u, outcome}
+	if next, ok := p.joins(c, d, fault); ok {
+		ended(next, outcome, nil)
+		t.unrecorded = append(t.unrecorded, d)
+		return next, true, nil
+	}
+	r, err := p.record(record, c, d, t)
 	if err != nil {
 		ended(u, outcome, errors.Join(fault, err))
 		if errors.Is(err, journal.ErrLeaseLost) {
@@ -103,7 +109,6 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure
 		return u, false, err
 	}
 	ended(r.after, r.outcome, fault)
-	p.announce(stage, u, r.after, r.outcome)
 	switch {
 	case !r.kept:
 		p.Follow(r.after)
@@ -113,32 +118,6 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure
 	default:
 		return r.after, true, nil
 	}
-}
-
-// recorded is what was written.
-type recorded struct {
-	after   upload.Upload
-	outcome upload.Outcome
-	kept    bool // the lease, since the crew goes on with the upload at once
-}
-
-// record writes the outcome; where the content turns out to be another upload's
-// to deliver, the upload is held instead.
-func (p *Pipeline) record(ctx context.Context, c *crew, u upload.Upload, o upload.Outcome) (recorded, error) {
-	now := p.Now()
-	next, err := o.Apply(u, now)
-	if err != nil {
-		p.Logger.Error("stage returned an illegal outcome", slog.String("upload_id", string(u.ID)), slog.Any("error", err))
-		o = upload.Failed(upload.InternalFault, err.Error())
-		next.State = upload.StateFailed
-	}
-	keep := !o.Stays() && c.runs(next.State) && !next.NextAttemptAt.After(now)
-	after, err := p.Journal.Record(ctx, u, o, now, keep)
-	if errors.Is(err, journal.ErrContentTaken) {
-		o, keep = upload.Hold(p.LocalPause, upload.SameContentInFlight, ""), false
-		after, err = p.Journal.Record(ctx, u, o, now, keep)
-	}
-	return recorded{after, o, keep}, err
 }
 
 // runStage runs the stage under a renewed lease. The zero outcome means that it

@@ -16,7 +16,10 @@ var errLeaseUnsure = errors.New("the lease could not be renewed before it ran ou
 // tenure is how long the lane holds its upload, as far as it knows. It lasts from
 // the claim over all stages that the lane runs under it. The lane and the renewal
 // of its running stage use it in turns, never at the same time.
-type tenure struct{ until time.Time }
+type tenure struct {
+	until      time.Time
+	unrecorded []done // under it, in their order; see Stage.Joins
+}
 
 // renewing renews the lease until the returned function is called, when a third
 // of it has passed and on failure every tenth. It ends the stage when the lease

@@ -39,6 +39,10 @@ type Stage struct {
 	// Run does the work for one upload. It must be safe for concurrent use and
 	// may be called again for the same upload after any crash.
 	Run func(ctx context.Context, u upload.Upload) (upload.Outcome, error)
+	// Joins reports whether what the stage makes of u costs so little to make again
+	// that it may be recorded together with the outcome of the stage after it, where
+	// that is the same lane's; nil: never.
+	Joins func(u upload.Upload) bool
 	// Open reports whether the stage may run for the channel now (paused,
 	// refused …); nil: always. Call Wake when the answer changes.
 	Open func(ch upload.Channel) bool
@@ -48,7 +52,7 @@ type Stage struct {
 type Journal interface {
 	ClaimSome(ctx context.Context, c journal.Claim, most int) ([]upload.Upload, error)
 	NextDue(ctx context.Context, ch upload.Channel, states []upload.State) (time.Time, bool, error)
-	Record(ctx context.Context, u upload.Upload, o upload.Outcome, now time.Time, keep bool) (upload.Upload, error)
+	RecordAll(ctx context.Context, u upload.Upload, all []upload.Outcome, now time.Time, keep bool) (upload.Upload, error)
 	Renew(ctx context.Context, u upload.Upload, until time.Time) error
 	Release(ctx context.Context, u upload.Upload) error
 }

@@ -57,6 +57,55 @@ var recording = map[string]func(*fixture){
 		f.same("events", f.events(u.ID), before)
 		f.record(u, upload.Validated(examination(digest("a"))), true) // the lease is still held
 	},
+	"outcomes recorded together are one change, each with its event": func(f *fixture) {
+		u := f.bring("flu_1.csv", digest("a"), upload.StateSettled)
+		x := examination(digest("a"))
+		f.later(time.Second)
+		after, err := f.j.RecordAll(f.ctx, u, []upload.Outcome{upload.Validated(x), upload.Packed()}, f.now, true)
+		f.must(err)
+		f.same("state", after.State, upload.StatePacked)
+		f.same("fence", after.Fence, u.Fence)
+		got, err := f.j.Get(f.ctx, u.ID)
+		f.must(err)
+		want := after
+		want.Fence = 0
+		f.same("stored", got, want)
+		f.same("content", got.ContentKey, x.Digest)
+		events, err := f.j.Events(f.ctx, u.ID)
+		f.must(err)
+		var steps []string
+		for _, e := range events[2:] {
+			steps = append(steps, fmt.Sprintf("%s: %s>%s %s", e.Name, e.From, e.To, e.At.Sub(f.now)))
+		}
+		f.same("events", steps, []string{"validated: settled>validated 0s", "packed: validated>packed 0s"})
+		found, err := f.j.Findings(f.ctx, u.ID, journal.FindingFilter{})
+		f.must(err)
+		f.same("findings of the first outcome", len(found), len(x.Findings))
+	},
+	"of outcomes recorded together none is where one cannot be": func(f *fixture) {
+		f.bring("flu_0.csv", digest("a"), upload.StatePacked)
+		u := f.bring("flu_1.csv", digest("a"), upload.StateSettled)
+		x := examination(digest("a"))
+		for _, c := range []struct {
+			second upload.Outcome
+			want   error
+		}{
+			{upload.Settled(u.Source), upload.ErrIllegalTransition},
+			{upload.Packed(), journal.ErrContentTaken},
+		} {
+			if _, err := f.j.RecordAll(f.ctx, u, []upload.Outcome{upload.Validated(x), c.second}, f.now, true); !errors.Is(err, c.want) {
+				f.Fatalf("%s after validated: %v, want %v", c.second.Name(), err, c.want)
+			}
+			got, err := f.j.Get(f.ctx, u.ID)
+			f.must(err)
+			f.same("state", got.State, upload.StateSettled)
+			f.same("events", f.events(u.ID), []string{"spotted", "settled"})
+			found, err := f.j.Findings(f.ctx, u.ID, journal.FindingFilter{})
+			f.must(err)
+			f.same("findings", len(found), 0)
+		}
+		f.record(u, upload.Validated(x), true) // the lease is still held
+	},
 	"what the database refuses leaves no trace": func(f *fixture) {
 		u := f.bring("flu_1.csv", digest("a"), upload.StateSettled)
 		x := examination(digest("a"))
