@@ -74,8 +74,11 @@ func (s *Server) open() (err error) {
 	if s.spool.root, err = os.OpenRoot(packages); err != nil {
 		return err
 	}
-	if durable {
+	switch {
+	case durable:
 		s.spool.sync = (*os.File).Sync
+	case !s.opts.KeepFiles:
+		s.spool.small = newShelf()
 	}
 	if s.lock, err = lockDir(dir); err != nil {
 		return err

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"io"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/phrase"
@@ -37,10 +38,17 @@ func (s *Standards) Kind(ch upload.Channel, filename string) (upload.Kind, bool)
 // with warnings from rows without; beyond them grade2 is too low, grade3 too high.
 const gradedFindings = 10_000
 
+const copyBuffer = 32 << 10
+
+// copyBuffers keeps what packages are read through.
+var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+
 // Examine implements Examiner.
 func (s *Standards) Examine(ch upload.Channel, kind upload.Kind, csv io.Reader) (Examined, error) {
 	checker := validate.NewChecker(s.library, ch, kind, validate.Options{Now: s.now(), MaxFindings: gradedFindings, Plans: s.plans})
-	if _, err := io.Copy(checker, csv); err != nil {
+	buf, _ := copyBuffers.Get().(*[copyBuffer]byte)
+	defer copyBuffers.Put(buf)
+	if _, err := io.CopyBuffer(checker, csv, buf[:]); err != nil {
 		return Examined{}, err
 	}
 	report := checker.Close()

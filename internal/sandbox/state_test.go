@@ -2,13 +2,16 @@ package sandbox
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -192,11 +195,57 @@ func TestAFullDiskIsAnsweredAndLeavesNothing(t *testing.T) {
 func TestABodyShorterThanToldIsNotTaken(t *testing.T) {
 	t.Parallel()
 	r := start(t, Options{})
-	if _, err := r.spool.receive("x", strings.NewReader("PK"), 3); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("got %v", err)
+	for _, size := range []int64{1, 3, shelved + 1} {
+		if _, err := r.spool.receive("x", strings.NewReader("PK"), size); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("told %d bytes: got %v", size, err)
+		}
+		if _, err := r.spool.open("x"); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("told %d bytes: something stayed: %v", size, err)
+		}
 	}
-	if _, err := r.spool.open("x"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("something stayed: %v", err)
+}
+
+func TestASmallPackageHasNoFileWhereNothingLasts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		opts  Options
+		files int
+	}{"nothing lasts": {Options{}, 1}, "the state lasts": {Options{Dir: t.TempDir()}, 2}, "packages are kept": {Options{KeepFiles: true}, 2}} {
+		r := start(t, c.opts)
+		r.Pause()
+		large := make([]byte, 2*shelved) // which no compression makes small
+		_, _ = rand.NewChaCha8([32]byte{}).Read(large)
+		r.send("/flu", "flu_1.csv", "A\n1\n")
+		r.send("/flu", "flu_2.csv", "A\n"+strings.ToUpper(hex.EncodeToString(large))+"\n")
+		if files, _ := os.ReadDir(r.spool.root.Name()); len(files) != c.files {
+			t.Errorf("%s: %v", name, files)
+		}
+		r.Resume()
+		for _, a := range r.settled(2) {
+			if a.Verdict != upload.Accepted {
+				t.Errorf("%s: %+v", name, a)
+			}
+		}
+		if err := r.Close(); err != nil { // the last package is removed after its verdict is told
+			t.Error(err)
+		}
+		if s := r.spool.small; s != nil && (len(s.held) > 0 || s.size != 0) {
+			t.Errorf("%s: %d packages of %d bytes are left", name, len(s.held), s.size)
+		}
+	}
+}
+
+func TestAFullShelfTakesNoMore(t *testing.T) {
+	t.Parallel()
+	r := start(t, Options{})
+	r.spool.small.size = shelfRoom - 3
+	for i, text := range []string{"PK", "PK"} {
+		if _, err := r.spool.receive(strconv.Itoa(i), strings.NewReader(text), 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files, _ := os.ReadDir(r.spool.root.Name()); len(r.spool.small.held) != 1 || len(files) != 1 {
+		t.Errorf("on the shelf: %v, files: %v", r.spool.small.held, files)
 	}
 }
 
