@@ -20,6 +20,7 @@ type Observer struct {
 	tracer  trace.Tracer
 	metrics *metrics
 	now     func() time.Time
+	silent  bool // no span is ever exported: of them only the ids matter
 }
 
 // StageBegan is called when a stage begins to work on u. The context it gives
@@ -41,11 +42,13 @@ func (o *Observer) StageBegan(ctx context.Context, u upload.Upload, stage string
 		if !moved && !tellsNew(u, err) {
 			return // neither the span nor its requests are ended: they are dropped
 		}
-		run.endAll()
-		span.SetAttributes(attributesOf(after)...)
-		span.SetAttributes(attribute.String("hqms.outcome", outcome.Name()), attribute.Int("hqms.attempt", u.Attempt+1))
-		fail(span, err)
-		span.End(trace.WithTimestamp(ended))
+		if span.IsRecording() {
+			run.endAll()
+			span.SetAttributes(attributesOf(after)...)
+			span.SetAttributes(attribute.String("hqms.outcome", outcome.Name()), attribute.Int("hqms.attempt", u.Attempt+1))
+			fail(span, err)
+			span.End(trace.WithTimestamp(ended))
+		}
 		o.metrics.stage(ctx, stage, ended.Sub(began))
 		if moved {
 			o.moved(ctx, u, after)
@@ -64,7 +67,7 @@ func (o *Observer) moved(ctx context.Context, before, after upload.Upload) {
 	if after.Verdict != "" && before.Verdict == "" {
 		o.metrics.verdict(ctx, after)
 	}
-	if !after.State.Final() || before.State.Final() {
+	if o.silent || !after.State.Final() || before.State.Final() {
 		return
 	}
 	root, ok := rootOf(after)

@@ -19,6 +19,9 @@ import (
 func (o *Observer) RequestSpan(ctx context.Context, name, host string) (context.Context, func(status int, err error)) {
 	ctx, span := o.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(o.now()),
 		trace.WithAttributes(attribute.String("server.address", host)))
+	if !span.IsRecording() {
+		return ctx, func(int, error) {}
+	}
 	return ctx, func(status int, err error) {
 		at := o.now()
 		end := func() {

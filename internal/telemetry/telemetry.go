@@ -54,6 +54,7 @@ type Telemetry struct {
 	tracers  *sdktrace.TracerProvider
 	meters   *metric.MeterProvider
 	gatherer prometheus.Gatherer
+	silent   bool // nobody wants the spans
 	endings  []func(context.Context) error
 	files    *dailyFile
 	recent   *Recent
@@ -80,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	if err := t.startMetrics(ctx, o, res); err != nil {
 		return nil, errors.Join(err, t.Shutdown(ctx))
 	}
-	t.observer = &Observer{tracer: t.tracers.Tracer(scope), metrics: t.metrics, now: o.Now}
+	t.observer = &Observer{tracer: t.tracers.Tracer(scope), metrics: t.metrics, now: o.Now, silent: t.silent}
 	return t, nil
 }
 
@@ -188,7 +189,7 @@ func (t *Telemetry) startTraces(ctx context.Context, res *resource.Resource) err
 		return err
 	}
 	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res), sdktrace.WithIDGenerator(ids{})}
-	if exporter == nil { // ids are still made and passed on to the server
+	if t.silent = exporter == nil; t.silent { // ids are still made and passed on to the server
 		opts = append(opts, sdktrace.WithSampler(sdktrace.NeverSample()))
 	} else {
 		opts = append(opts, sdktrace.WithBatcher(exporter))

@@ -57,10 +57,14 @@ func (o *Observer) under(ctx context.Context, u upload.Upload) context.Context {
 	if !ok {
 		return ctx
 	}
-	_, probe := o.tracer.Start(context.WithValue(ctx, rootKey{}, root), rootSpan, trace.WithNewRoot())
+	var flags trace.TraceFlags
+	if !o.silent {
+		_, probe := o.tracer.Start(context.WithValue(ctx, rootKey{}, root), rootSpan, trace.WithNewRoot())
+		flags = probe.SpanContext().TraceFlags() // it is never ended, and so never exported
+	}
 	return trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
-		TraceID: root.trace, SpanID: root.span, TraceFlags: probe.SpanContext().TraceFlags(), Remote: true,
-	})) // the probe is never ended, and so never exported
+		TraceID: root.trace, SpanID: root.span, TraceFlags: flags, Remote: true,
+	}))
 }
 
 // Propagate writes the trace of ctx into a request's headers (traceparent).
