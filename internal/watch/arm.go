@@ -5,6 +5,13 @@ import (
 	"time"
 )
 
+// storage is the file system that a directory is on.
+type storage struct {
+	name    string // empty: not known; 0x…: its number, which we have no name for
+	network bool   // written to by machines of which no event tells
+	local   bool   // known to be written to by this one alone
+}
+
 // arm sets the watch up if it is not, or watches another directory than the one
 // that the path leads to now. Whatever goes wrong leaves it to the rescan.
 func (o *owner) arm(now time.Time) {
@@ -26,11 +33,12 @@ func (o *owner) arm(now time.Time) {
 		return
 	}
 	o.source, o.watched = src, there
-	name, network := fileSystem(o.opts.Dir.Path())
+	on := storageOf(o.opts.Dir.Path())
+	o.local, o.whole = on.local, true
 	o.mu.Lock()
-	o.status.FileSystem, o.status.Network = name, network
+	o.status.FileSystem, o.status.Network = on.name, on.network
 	o.mu.Unlock()
-	if network {
+	if on.network {
 		o.setEvents(EventsLocal, src.detail)
 	} else {
 		o.setEvents(EventsOn, src.detail)
@@ -38,8 +46,10 @@ func (o *owner) arm(now time.Time) {
 	o.releaseCanary(now)
 }
 
-// disarm lets go of the watch. Hints are dropped: what follows is not seen.
+// disarm lets go of the watch. Hints are dropped, and the next rescan looks at all:
+// what follows is not seen.
 func (o *owner) disarm() {
+	o.whole = true
 	if o.source == nil {
 		return
 	}

@@ -28,8 +28,9 @@ type Directory interface {
 
 // Entry is one name in the directory.
 type Entry struct {
-	Name string
-	Type fs.FileMode // type bits
+	Name  string
+	Type  fs.FileMode // type bits
+	Inode uint64      // as the directory has it, which may not be the file's own; 0: not known
 
 	look func(name string) (upload.Identity, error)
 }

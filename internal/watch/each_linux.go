@@ -171,7 +171,7 @@ func bare(err error) error {
 // entriesIn appends to entries what the kernel gave of the directory dir: struct
 // linux_dirent64, one after the other. Their names are parts of one text.
 func entriesIn(buf []byte, dir int, entries []Entry) []Entry {
-	const ino, length, kind, name = 0, 16, 18, 19 // where they are in the structure
+	const number, length, kind, name = 0, 16, 18, 19 // where they are in the structure
 	text, look := string(buf), looker(dir)
 	for at := 0; at+name < len(buf); {
 		size := int(binary.NativeEndian.Uint16(buf[at+length:]))
@@ -181,11 +181,12 @@ func entriesIn(buf []byte, dir int, entries []Entry) []Entry {
 		e, begin := buf[at:at+size], at+name
 		at += size
 		end := bytes.IndexByte(e[name:], 0)
-		if end < 0 || binary.NativeEndian.Uint64(e[ino:]) == 0 { // the latter is being removed
+		inode := binary.NativeEndian.Uint64(e[number:])
+		if end < 0 || inode == 0 { // the latter is being removed
 			continue
 		}
 		if name := text[begin : begin+end]; name != "." && name != ".." {
-			entries = append(entries, Entry{Name: name, Type: kindOf(dir, name, e[kind]), look: look})
+			entries = append(entries, Entry{Name: name, Type: kindOf(dir, name, e[kind]), Inode: inode, look: look})
 		}
 	}
 	return entries
@@ -239,48 +240,5 @@ func statAt(dir int, name string, st *unix.Stat_t) error {
 		if err := unix.Fstatat(dir, name, st, unix.AT_SYMLINK_NOFOLLOW); !errors.Is(err, unix.EINTR) {
 			return err
 		}
-	}
-}
-
-// fileSystem names the file system that dir is on. On a network one, files may
-// be written by machines of which no event tells.
-func fileSystem(dir string) (name string, network bool) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return "", false
-	}
-	switch magic := uint32(st.Type); magic { //nolint:gosec // magic numbers are 32 bits, sign-extended on some platforms
-	case 0xEF53:
-		return "ext4", false
-	case 0x58465342:
-		return "xfs", false
-	case 0x9123683E:
-		return "btrfs", false
-	case 0x01021994:
-		return "tmpfs", false
-	case 0x794C7630:
-		return "overlay", false
-	case 0xF2F52010:
-		return "f2fs", false
-	case 0x2FC12FC1:
-		return "zfs", false
-	case 0x6969:
-		return "nfs", true
-	case 0x517B, 0xFF534D42, 0xFE534D42:
-		return "smb", true
-	case 0x65735546:
-		return "fuse", true
-	case 0x01021997:
-		return "9p", true
-	case 0x00C36400:
-		return "ceph", true
-	case 0x47504653:
-		return "gpfs", true
-	case 0x0BD00BD0:
-		return "lustre", true
-	case 0x5346414F, 0x6B414653:
-		return "afs", true
-	default:
-		return fmt.Sprintf("0x%x", magic), false
 	}
 }

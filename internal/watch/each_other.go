@@ -21,4 +21,4 @@ func (d directory) Each(sift func([]Entry) []Entry, visit func(Entry) error) err
 	return nil
 }
 
-func fileSystem(string) (name string, network bool) { return "", false }
+func storageOf(string) storage { return storage{} }

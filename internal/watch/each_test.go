@@ -194,7 +194,7 @@ func TestRescanAsksAgainAboutSoManyAtMost(t *testing.T) {
 	const n = recheckMost + 500
 	o, _ := knowingAll(t, n)
 	for _, f := range o.known {
-		f.open = true
+		f.open, f.checked = true, -age(recheckAfter*o.opts.Rescan)
 	}
 	o.rescan(time.Now())
 	if o.pending.len() != recheckMost || len(o.known) != n || o.status.Ours != n {

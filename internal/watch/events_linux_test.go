@@ -335,10 +335,7 @@ func TestRescanOfManyKnownFilesAsksNobody(t *testing.T) {
 	}
 	o := newOwner(r.w)
 	o.rescan(time.Now())
-	for o.pending.len() > 0 {
-		s := o.pending.pop()
-		o.known[s.Filename] = &file{id: s.Seen}
-	}
+	o.learn()
 	o.rescan(time.Now())
 	if o.pending.len() > 0 {
 		t.Errorf("%d files are asked about again", o.pending.len())

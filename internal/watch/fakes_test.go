@@ -85,7 +85,7 @@ func (d *fakeDir) Look(name string) (upload.Identity, error) {
 
 func (d *fakeDir) Each(sift func([]Entry) []Entry, visit func(Entry) error) error {
 	d.mu.Lock()
-	broken, names, odd := d.broken, slices.Collect(maps.Keys(d.files)), maps.Clone(d.odd)
+	broken, names, ids, odd := d.broken, slices.Collect(maps.Keys(d.files)), maps.Clone(d.files), maps.Clone(d.odd)
 	d.mu.Unlock()
 	if broken != nil {
 		return broken
@@ -95,7 +95,7 @@ func (d *fakeDir) Each(sift func([]Entry) []Entry, visit func(Entry) error) erro
 	}
 	var all []Entry
 	for _, name := range names {
-		all = append(all, Entry{Name: name, Type: odd[name], look: d.Look})
+		all = append(all, Entry{Name: name, Type: odd[name], Inode: ids[name].Inode, look: d.Look})
 	}
 	if sift != nil {
 		all = sift(all)

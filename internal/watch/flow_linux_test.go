@@ -252,8 +252,7 @@ func unleash(t *testing.T, f *flow, quiet time.Duration, patient, reopen bool) m
 
 func leasesWork(t *testing.T, dir string) bool {
 	t.Helper()
-	magic, network := fileSystem(dir)
-	return !network && magic != "" && magic[0] != '0'
+	return storageOf(dir).local
 }
 
 func TestThousandsOfFilesAtOnceAreAllTaken(t *testing.T) {

@@ -129,7 +129,7 @@ func (o *owner) gone(name string) {
 // on it: it gets another.
 func (o *owner) nudge(name string, now time.Time) {
 	if f := o.known[name]; f != nil && f.open {
-		o.nudges.add(name, now, now.Sub(f.checked) < justNow)
+		o.nudges.add(name, now, o.age(now)-f.checked < age(justNow))
 	}
 }
 
@@ -147,8 +147,10 @@ func (o *owner) lost() {
 	o.rescanSoon()
 }
 
-// rescanSoon brings the rescan forward to now, or as soon as seems decent.
+// rescanSoon brings the rescan forward to now, or as soon as seems decent. It looks at
+// all, since something is the matter with what was heard.
 func (o *owner) rescanSoon() {
+	o.whole = true
 	o.mu.Lock()
 	last := o.status.LastScan
 	o.mu.Unlock()

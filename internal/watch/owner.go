@@ -22,13 +22,19 @@ const (
 	recheckMost  = 1000 // asked again in one rescan
 )
 
-// file is what is known of one file of ours.
+// file is what is known of one file of ours: 64 bytes, which the memory gives at once.
 type file struct {
 	id      upload.Identity
 	scan    atomic.Int64 // the latest scan that met it
 	open    bool         // an open upload of it exists
-	checked time.Time    // when the ledger was last asked
+	waits   bool         // something of it is in line for the ledger
+	checked age          // when the ledger was last asked
 }
+
+// age is a moment, counted from when the watch began.
+type age time.Duration
+
+func (o *owner) age(at time.Time) age { return age(at.Sub(o.began)) }
 
 // meet notes that a scan meets the file; false: it did before, for a directory that
 // changes may list a name twice.
@@ -43,6 +49,7 @@ type touch struct {
 // owner is everything that belongs to Run's goroutine alone.
 type owner struct {
 	*Watcher
+	began   time.Time
 	known   map[string]*file
 	pending queue
 	touched map[string]touch
@@ -53,6 +60,10 @@ type owner struct {
 	source  *source
 	watched os.FileInfo // the directory the source watches
 	canary  canary
+
+	local bool  // what is watched is on a file system of this machine's own
+	whole bool  // the next rescan looks at all
+	round turns // says at what the others look
 
 	scans      int64
 	rescanAt   time.Time
@@ -66,8 +77,8 @@ type owner struct {
 
 func newOwner(w *Watcher) *owner {
 	o := &owner{
-		Watcher: w, known: map[string]*file{}, touched: map[string]touch{},
-		nudges: newNudges(),
+		Watcher: w, began: w.opts.Now(), known: map[string]*file{}, touched: map[string]touch{},
+		nudges: newNudges(), whole: true,
 	}
 	o.rescanAt = o.now()
 	return o

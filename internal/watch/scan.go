@@ -18,10 +18,12 @@ const missingRetry = 5 * time.Second
 func (o *owner) rescan(now time.Time) {
 	o.arm(now)
 	o.scans++
-	s := scan{owner: o, now: now}
+	s := scan{owner: o, now: now, turn: o.turn()}
 	err := o.opts.Dir.Each(s.sift, s.visit)
+	o.whole = err != nil
 	same := int(s.same.Load())
 	s.counts.Ours += same
+	s.looks += int(s.looked.Load())
 	if err == nil && same+s.met < len(o.known) {
 		o.forgetUnseen()
 	}
@@ -43,7 +45,7 @@ func (o *owner) report(s *scan, err error, at time.Time, took time.Duration) {
 		o.status.Reason, o.status.Detail = reasonOf(err), err.Error()
 	} else {
 		o.status.Reason, o.status.Detail = "", ""
-		o.status.Counts, o.status.UnfitFiles = s.counts, s.unfit
+		o.status.Counts, o.status.UnfitFiles, o.status.Looked = s.counts, s.unfit, s.looks
 	}
 	switch now := o.status.Reason; {
 	case now == was:
@@ -69,45 +71,55 @@ func (o *owner) forgetUnseen() {
 type scan struct {
 	*owner
 	now    time.Time
+	turn   share // of the known files, that is looked at
 	counts Counts
 	unfit  []Unfit
 	met    int // known files among those visited
+	looks  int // files that were looked at
 
 	same, recheck atomic.Int64 // known files that are not visited; that are asked about again
+	looked        atomic.Int64 // known files that were looked at
 }
 
 // sift leaves out what need not be visited: known files that have not changed,
 // which in most scans are all. It runs in several goroutines while the owner does
 // nothing but visit, which leaves what is known as it is.
 func (s *scan) sift(all []Entry) []Entry {
-	left, same := all[:0], int64(0)
+	left, same, looked := all[:0], int64(0), int64(0)
 	for _, e := range all {
-		switch f := s.known[e.Name]; {
-		case f == nil || !s.unchanged(f, e):
+		f := s.known[e.Name]
+		skipped := f != nil && s.skips(f, e)
+		if f != nil && !skipped {
+			looked++
+		}
+		switch {
+		case f == nil || !skipped && !s.unchanged(f, e):
 			left = append(left, e)
 		case f.meet(s.scans):
 			same++
 		}
 	}
 	s.same.Add(same)
+	s.looked.Add(looked)
 	return left
 }
 
-// unchanged reports whether a file is as it was when the ledger was asked about it,
-// and that was not so long ago that another replica may have ended its upload.
+// unchanged looks at a file and reports whether it is as it was when the ledger was
+// asked about it, and that was not so long ago that another replica may have ended its
+// upload.
 func (s *scan) unchanged(f *file, e Entry) bool {
 	id, err := e.Look()
 	if err != nil || id != f.id {
 		return false
 	}
-	due := f.open && s.now.Sub(f.checked) >= recheckAfter*s.opts.Rescan
+	due := f.open && s.age(s.now)-f.checked >= age(recheckAfter*s.opts.Rescan)
 	return !due || s.recheck.Add(1) > recheckMost
 }
 
 // visit looks at one entry; it never stops the scan.
 func (s *scan) visit(e Entry) error {
-	is := classOurs
-	if s.known[e.Name] == nil { // what is known was classified before
+	is, known := classOurs, s.known[e.Name] != nil
+	if !known { // what is known was classified before
 		is = s.classify(e.Name)
 	}
 	switch is {
@@ -128,6 +140,9 @@ func (s *scan) visit(e Entry) error {
 	case classOurs:
 	}
 	id, err := e.Look()
+	if !known {
+		s.looks++
+	}
 	switch {
 	case errors.Is(err, durable.ErrNotRegular):
 		s.refuse(e.Name, upload.NotRegular)

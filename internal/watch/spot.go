@@ -54,7 +54,7 @@ func (o *owner) spotOldest(ctx context.Context, most int) {
 			failed = a.Err
 			continue
 		}
-		f := &file{id: s.Seen, open: a.How != upload.Known, checked: o.now()}
+		f := &file{id: s.Seen, open: a.How != upload.Known, checked: o.age(o.now())}
 		f.meet(o.scans)
 		o.known[s.Filename] = f
 		o.resolve(s.Filename, Seen{}.became(a.Upload, a.How))
@@ -80,7 +80,8 @@ func (o *owner) lookAgain(s upload.Sighting) (upload.Sighting, bool) {
 		return s, false
 	case err != nil:
 		o.resolve(s.Filename, Seen{Reason: reasonOf(err)})
-		return s, false // a rescan finds it again if it is one of ours after all
+		o.whole = true // a rescan finds it again if it is one of ours after all
+		return s, false
 	}
 	s.Seen = seen
 	return s, true

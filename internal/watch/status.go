@@ -75,6 +75,7 @@ type Status struct {
 	UnfitFiles   []Unfit // the first ones
 	LastScan     time.Time
 	LastScanTook time.Duration
+	Looked       int // files of Ours that the last scan looked at; of the others it read the names
 
 	Pending int           // files the journal could not be told of yet
 	Journal upload.Reason // why; empty: it can

@@ -29,8 +29,11 @@ type Options struct {
 	Rescan  time.Duration // 0: 30 s
 	// NoEvents leaves it all to the rescan.
 	NoEvents bool
-	Logger   *slog.Logger     // nil: none
-	Now      func() time.Time // nil: time.Now
+	// Looks is how many of the known files a rescan looks at where events can be
+	// trusted, or an eighth of them where that is more; 0: 16,384.
+	Looks  int
+	Logger *slog.Logger     // nil: none
+	Now    func() time.Time // nil: time.Now
 
 	// Began is called for each upload that began. Nudge is called when the file of an
 	// open upload was closed or renamed into place, or its marker appeared, at
@@ -62,6 +65,9 @@ type Watcher struct {
 func New(o Options) *Watcher {
 	if o.Rescan <= 0 {
 		o.Rescan = 30 * time.Second
+	}
+	if o.Looks <= 0 {
+		o.Looks = looks
 	}
 	if o.Now == nil {
 		o.Now = time.Now
