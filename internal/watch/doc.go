@@ -20,9 +20,15 @@
 // the answer). During a rescan some lookers compare what they see with what is
 // known, which the owner does not change before they are done.
 //
+// A rescan reads every name, and the inode that the directory has for it: new, gone
+// and replaced files are found by that. Known files at rest are looked at by turns
+// where there are many and events are seen to come, each within eight rescans; all of
+// them otherwise, and whenever an event may have been missed (ADR 0020).
+//
 // Invariants:
 //   - A file of ours is either known with the identity it has, or pending, or
-//     will be found by the next rescan. A ledger that fails leaves it pending.
+//     will be found by the next rescan; or by the eighth, if it is known, among many,
+//     and was changed in place without an event. A ledger that fails leaves it pending.
 //   - What is known is only a memory that saves asking: it is dropped when an
 //     upload ends ([Watcher.Released]) and asked again now and then while one is
 //     open, since another replica may have ended it.

@@ -1,7 +1,7 @@
 package watch
 
 // A rescan reads every name, and where events can be trusted it looks at a share of
-// the known files only, by turns: see ADR 0020. Each file has its place on a ring for
+// the known files only, by turns: docs/adr/0020-looks-by-turns.md. Each file has its place on a ring for
 // as long as it has its inode; a rescan looks at the files of some places in a row, and
 // the next one goes on from there. However many places a rescan takes, and whatever
 // comes and goes in the directory, the ring is gone round in so many rescans at most.
@@ -46,12 +46,9 @@ func placeOf(inode uint64) uint64 {
 // files, as far as anybody can say: the watch is whole, its self-test has passed, and
 // no other machine writes to them.
 func (o *owner) trusts() bool {
-	if o.source == nil || !o.local {
-		return false
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.status.Events == EventsOn && o.status.EventsDetail == "" && o.status.SelfTest == TestOK
+	return o.local && o.status.Events == EventsOn && o.status.EventsDetail == "" && o.status.SelfTest == TestOK
 }
 
 // turn says at which of the known files a rescan looks that begins now.
