@@ -755,6 +755,9 @@ type Directory struct {
 	Ignored    int        `json:"ignored"`
 	LastScanAt *time.Time `json:"last_scan_at"`
 
+	// LookedAt How many of `ours` the last scan looked at; of the others, known files of a large directory where events arrive, it read the names, and each has its turn within eight scans.
+	LookedAt int `json:"looked_at"`
+
 	// Network Other machines may write to it without our hearing of it; files are found by the rescan.
 	Network bool `json:"network"`
 	NotOurs int  `json:"not_ours"`

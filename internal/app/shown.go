@@ -85,7 +85,7 @@ func directoryOf(seen watch.Status, settling settle.Status) httpapi.Directory {
 	d := httpapi.Directory{
 		FileSystem: seen.FileSystem, Network: seen.Network, SelfTest: string(seen.SelfTest), ProbeDoubt: string(settling.Doubt),
 		Overflows: seen.Overflows, Ours: seen.Ours, Ignored: seen.Ignored, NotOurs: seen.NotOurs,
-		LastScan: seen.LastScan, LastScanTook: seen.LastScanTook,
+		LastScan: seen.LastScan, LastScanTook: seen.LastScanTook, Looked: seen.Looked,
 	}
 	for _, u := range seen.UnfitFiles {
 		d.Unfit = append(d.Unfit, httpapi.Unfit(u))

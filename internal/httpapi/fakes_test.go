@@ -316,7 +316,7 @@ func newWorld() *world {
 		ServerURL: "https://flu.example/base/", Protocol: "hqms", WatchDir: "/data/flu", SettleMode: "auto", WriterProbe: "works", Watching: "events",
 		LeftAlone: 3, Directory: Directory{
 			FileSystem: "ext4", SelfTest: "ok", ProbeDoubt: "not_owner", Overflows: 1, Ours: 2, Ignored: 1, NotOurs: 3,
-			LastScan: start, LastScanTook: 250 * time.Millisecond, Unfit: []Unfit{{"flu_x.csv", upload.NotRegular}},
+			LastScan: start, LastScanTook: 250 * time.Millisecond, Looked: 5, Unfit: []Unfit{{"flu_x.csv", upload.NotRegular}},
 		},
 		Backlog:      Backlog{Files: 2, Bytes: 10, Oldest: 90 * time.Second, States: map[upload.State]int64{upload.StatePacked: 2}},
 		LastAccepted: map[upload.Kind]time.Time{"flu": start, "lis": start.Add(time.Hour)},

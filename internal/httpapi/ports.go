@@ -152,6 +152,7 @@ type Directory struct {
 	Unfit                  []Unfit // the first ones
 	LastScan               time.Time
 	LastScanTook           time.Duration
+	Looked                 int // files of Ours that the last scan looked at
 }
 
 // Unfit is something that cannot be taken, and why.

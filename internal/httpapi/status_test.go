@@ -34,7 +34,7 @@ func TestStatusShowsProgramAndChannels(t *testing.T) {
 			"server_url": "https://flu.example/base/", "protocol": "hqms", "watch_dir": "/data/flu", "settle_mode": "auto", "writer_probe": "works",
 			"watching": "events", "left_alone": 3, "link_bits_per_second": null,
 			"directory": {"file_system": "ext4", "network": false, "self_test": "ok", "probe_doubt": "not_owner", "overflows": 1, "ours": 2,
-				"ignored": 1, "not_ours": 3, "last_scan_at": "2026-11-22T08:00:00Z", "scan_seconds": 0.25,
+				"ignored": 1, "not_ours": 3, "last_scan_at": "2026-11-22T08:00:00Z", "scan_seconds": 0.25, "looked_at": 5,
 				"unfit": [{"name": "flu_x.csv", "reason": "not_a_regular_file", "reason_text": {
 					"zh": "不是普通文件（目录、管道、链接等）", "en": "not a regular file (a directory a pipe or a link)"}}]},
 			"backlog": {"files": 2, "bytes": 10, "oldest_seconds": 90, "states": {"packed": 2}},

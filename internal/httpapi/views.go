@@ -181,7 +181,7 @@ func each[T, V any](all []T, view func(T) V) []V {
 func viewDirectory(d Directory) api.Directory {
 	return api.Directory{
 		FileSystem: d.FileSystem, Network: d.Network, SelfTest: d.SelfTest, ProbeDoubt: orNil(d.ProbeDoubt), Overflows: d.Overflows,
-		Ours: d.Ours, Ignored: d.Ignored, NotOurs: d.NotOurs, LastScanAt: orNil(d.LastScan), ScanSeconds: d.LastScanTook.Seconds(),
+		Ours: d.Ours, Ignored: d.Ignored, NotOurs: d.NotOurs, LastScanAt: orNil(d.LastScan), ScanSeconds: d.LastScanTook.Seconds(), LookedAt: d.Looked,
 		Unfit: each(d.Unfit, func(u Unfit) api.Unfit {
 			return api.Unfit{Name: u.Name, Reason: string(u.Reason), ReasonText: reasonText(u.Reason)}
 		}),

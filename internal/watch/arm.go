@@ -34,7 +34,7 @@ func (o *owner) arm(now time.Time) {
 	}
 	o.source, o.watched = src, there
 	on := storageOf(o.opts.Dir.Path())
-	o.local, o.whole = on.local, true
+	o.local, o.whole = on.local, true // what happened until now was not seen
 	o.mu.Lock()
 	o.status.FileSystem, o.status.Network = on.name, on.network
 	o.mu.Unlock()
@@ -46,10 +46,8 @@ func (o *owner) arm(now time.Time) {
 	o.releaseCanary(now)
 }
 
-// disarm lets go of the watch. Hints are dropped, and the next rescan looks at all:
-// what follows is not seen.
+// disarm lets go of the watch. Hints are dropped: what follows is not seen.
 func (o *owner) disarm() {
-	o.whole = true
 	if o.source == nil {
 		return
 	}

@@ -227,7 +227,12 @@ func TestAllAreLookedAtWhereEventsCannotBeTrusted(t *testing.T) {
 func TestAllAreLookedAtAfterSomethingMayHaveBeenMissed(t *testing.T) {
 	t.Parallel()
 	for title, miss := range map[string]func(t *testing.T, o *owner, path string, dir *account){
-		"events were lost":             func(_ *testing.T, o *owner, _ string, _ *account) { o.take(event{op: evLost}) },
+		"events were lost": func(_ *testing.T, o *owner, _ string, _ *account) { o.take(event{op: evLost}) },
+		"the watch was set up anew": func(t *testing.T, o *owner, _ string, _ *account) {
+			o.disarm()
+			o.arm(o.now())
+			o.passSelfTest(t)
+		},
 		"the directory was said to go": func(_ *testing.T, o *owner, _ string, _ *account) { o.take(event{op: evDirGone}) },
 		"a file that was heard of cannot be looked at": func(_ *testing.T, o *owner, _ string, dir *account) {
 			dir.deaf = errAway
