@@ -70,9 +70,10 @@ func (a *App) newStages() stages {
 	}
 	packing := pack.New(pack.Options{
 		Spool: a.spool, Sources: looks, Contents: a.journal, Limit: int64(cfg.SpoolLimit), Reserve: int64(cfg.DiskReserve), Logger: log,
-		Shared: a.journal.Shared(), Now: a.now,
+		Shared: a.journal.Shared(), Hold: 1 << 20, Now: a.now,
 		Level: a.level, Packed: a.chooser.Packed,
 	})
+	a.life.onStop("packed copies", func(context.Context) error { return packing.Close() })
 	backoff := upload.Backoff{Min: cfg.RetryMin, Max: cfg.RetryMax}
 	return stages{
 		settle: settle.New(settle.Options{Channels: settling, Now: a.now}),

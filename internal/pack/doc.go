@@ -15,6 +15,12 @@
 // power cut: what that has left of it is found not to be what was packed, and the
 // source is read once more. A large copy is digested once per process, and synced.
 //
+// A copy of up to 16 KiB has no file at first: most are delivered and put away
+// before theirs would be missed. It waits in memory, [Options.Hold] bytes in all, and
+// is written when it is five seconds old or the stage is closed. A process that is
+// killed meanwhile leaves it as a power cut does: the source is read once more. Not
+// so where other processes use the spool.
+//
 // How hard is tried is chosen by a [Chooser]: the level with which a file has
 // arrived soonest, packing and sending together. Up to level 9 a fast encoder
 // packs, beyond it package optimal, for one file at a time. On a slow link a copy

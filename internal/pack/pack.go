@@ -59,6 +59,9 @@ type Options struct {
 	// and so need not outlast a power cut; larger ones are digested once per process
 	// and synced. 0: DefaultSmall.
 	Small int64
+	// Hold is how many bytes of small packed copies may wait in memory in all, for
+	// some seconds, instead of having files; 0: none. Not where the spool is Shared.
+	Hold int64
 	// Shared says that other processes use the same spool: Sweep leaves alone what
 	// was written to within SweepAge.
 	Shared bool
@@ -77,6 +80,12 @@ type Stage struct {
 	counted bool
 	checked map[upload.ID]string // large packed copies whose digest this process has seen to be right
 	grown   map[upload.ID]bool   // those that outgrew what was foretold: they are sent as they are
+
+	holding  sync.Mutex // of what follows; taken before mu
+	held     map[upload.ID]heldCopy
+	heldSize atomic.Int64
+	spill    *time.Timer // nil: nothing is held
+	closed   bool
 }
 
 // New makes a Stage.
@@ -93,7 +102,7 @@ func New(o Options) *Stage {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Stage{o: o, checked: map[upload.ID]string{}, grown: map[upload.ID]bool{}}
+	return &Stage{o: o, checked: map[upload.ID]string{}, grown: map[upload.ID]bool{}, held: map[upload.ID]heldCopy{}}
 }
 
 // Run takes a validated upload on. It is repeatable.
@@ -161,6 +170,9 @@ func (s *Stage) resettle(u upload.Upload, r upload.Reason, err error) (upload.Ou
 
 // complete reports whether the packed copy is in the spool, under either name.
 func (s *Stage) complete(u upload.Upload) (bool, error) {
+	if b, held := s.heldOf(u.ID); held {
+		return int64(len(b)) == u.PackedSize, nil
+	}
 	for _, name := range []string{partName(u.ID), zipName(u.ID)} {
 		id, err := s.o.Spool.Look(name)
 		switch {
@@ -179,6 +191,9 @@ func (s *Stage) complete(u upload.Upload) (bool, error) {
 // commit gives the packed copy its final name. Where a crashed run has done so,
 // it makes sure that the name lasts; small ones need not, see Packing.sync.
 func (s *Stage) commit(u upload.Upload) error {
+	if _, held := s.heldOf(u.ID); held {
+		return nil
+	}
 	err := s.o.Spool.RenameSoon(partName(u.ID), zipName(u.ID))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

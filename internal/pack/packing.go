@@ -31,6 +31,8 @@ type Packing struct {
 	stage   *Stage
 	id      upload.ID
 	file    *durable.File
+	pieces  []byte // what is packed while there is no file
+	held    bool   // whole, and in memory when it was finished
 	sum     hash.Hash
 	size    int64 // bytes written to the file
 	charged int64 // bytes counted in the spool's usage
@@ -55,19 +57,33 @@ func (s *Stage) Begin(_ context.Context, u upload.Upload) (*Packing, error) {
 	if err := s.room(); err != nil {
 		return nil, err
 	}
-	file, err := s.o.Spool.Create(partName(u.ID))
-	if err != nil {
-		return nil, durable.Fault(err, "begin the packed copy")
+	p := &Packing{stage: s, id: u.ID, sum: sha256.New(), source: u, began: time.Now()}
+	if u.Source.Size > heldSource || !s.holds(min(u.Source.Size, heldMost)) {
+		if err := p.intoFile(); err != nil {
+			return nil, durable.Fault(err, "begin the packed copy")
+		}
 	}
-	p := &Packing{stage: s, id: u.ID, file: file, sum: sha256.New(), source: u, began: time.Now()}
 	p.out = bufio.NewWriterSize(sink{p}, int(min(max(u.Source.Size, leastOutputBuffer), outputBuffer)))
 	p.archive = zip.NewWriter(p.out)
 	p.compressWith(s.level(u))
+	var err error
 	p.entry, err = p.archive.CreateHeader(headerOf(u))
 	if err != nil {
 		return nil, p.fail(err)
 	}
 	return p, nil
+}
+
+// intoFile makes the file and brings into it what was packed without.
+func (p *Packing) intoFile() (err error) {
+	if p.file, err = p.stage.o.Spool.Create(partName(p.id)); err != nil {
+		return err
+	}
+	if len(p.pieces) > 0 {
+		_, err = p.file.Write(p.pieces)
+	}
+	p.pieces = nil
+	return err
 }
 
 // headerOf is the header of the one entry.
@@ -112,7 +128,7 @@ func (p *Packing) Finish() (size int64, digest string, err error) {
 	if p.over {
 		return 0, "", errDone
 	}
-	for _, step := range []func() error{p.archive.Close, p.out.Flush, p.sync, p.file.Close} {
+	for _, step := range []func() error{p.archive.Close, p.out.Flush, p.leave} {
 		if err := step(); err != nil {
 			return 0, "", p.fail(err)
 		}
@@ -123,6 +139,24 @@ func (p *Packing) Finish() (size int64, digest string, err error) {
 		p.stage.o.Packed(p.source.Channel, p.level, p.source.Source.Size, p.size, time.Since(p.began))
 	}
 	return p.size, durable.DigestPrefix + hex.EncodeToString(p.sum.Sum(nil)), nil
+}
+
+// leave leaves the whole copy where it waits.
+func (p *Packing) leave() error {
+	if p.file == nil && p.stage.holds(p.size) {
+		p.stage.hold(p.id, p.pieces)
+		p.held = true
+		return nil
+	}
+	if p.file == nil {
+		if err := p.intoFile(); err != nil {
+			return err
+		}
+	}
+	if err := p.sync(); err != nil {
+		return err
+	}
+	return p.file.Close()
 }
 
 // sync makes the copy last where to pack it again would take long, or nobody would
@@ -141,7 +175,13 @@ func (p *Packing) Abort() {
 		p.release()
 	}
 	p.over = true
-	p.file.Discard()
+	switch {
+	case p.file != nil:
+		p.file.Discard()
+	case p.held:
+		_ = p.stage.Remove(p.source) // as after any failure: nobody can be told
+		p.charged = 0
+	}
 	p.stage.used.Add(-p.charged)
 	p.charged = 0
 }
@@ -166,7 +206,17 @@ func (w sink) Write(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	written, err := p.file.Write(b)
+	if p.file == nil && p.size+n > heldMost {
+		if err := p.intoFile(); err != nil {
+			return 0, err
+		}
+	}
+	written, err := len(b), error(nil)
+	if p.file == nil {
+		p.pieces = append(p.pieces, b...)
+	} else {
+		written, err = p.file.Write(b)
+	}
 	p.size += int64(written)
 	_, _ = p.sum.Write(b[:written])
 	return written, err

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -24,6 +25,9 @@ func partName(id upload.ID) string { return string(id) + partSuffix }
 // size. A copy that is missing or is not what was packed is a local fault with
 // reason SpoolLost: it must be packed again.
 func (s *Stage) Open(ctx context.Context, u upload.Upload) (io.ReadSeekCloser, int64, error) {
+	if b, held := s.heldOf(u.ID); held && int64(len(b)) == u.PackedSize {
+		return inMemory{bytes.NewReader(b)}, u.PackedSize, nil
+	}
 	f, err := s.o.Spool.OpenRead(zipName(u.ID))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotRegular) {
 		return nil, 0, lost(err)
@@ -101,6 +105,9 @@ func (s *Stage) Remove(u upload.Upload) error {
 	delete(s.checked, u.ID)
 	delete(s.grown, u.ID)
 	s.mu.Unlock()
+	if s.letGo(u.ID) {
+		return nil
+	}
 	for _, name := range []string{partName(u.ID), zipName(u.ID)} {
 		if err := s.discard(name); err != nil {
 			return durable.Fault(err, "clear the spool")
@@ -191,6 +198,7 @@ func (s *Stage) count(anew bool) error {
 			total += id.Size
 		}
 	}
+	total += s.heldSize.Load()
 	s.used.Store(total)
 	s.counted = true
 	return nil
