@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -81,27 +82,47 @@ type scan struct {
 	looked        atomic.Int64 // known files that were looked at
 }
 
+// ahead is how many entries are looked up before anything is done about them: so many
+// waits for memory overlap, which noting that a file was met would keep apart.
+const ahead = 64
+
 // sift leaves out what need not be visited: known files that have not changed,
 // which in most scans are all. It runs in several goroutines while the owner does
 // nothing but visit, which leaves what is known as it is.
 func (s *scan) sift(all []Entry) []Entry {
 	left, same, looked := all[:0], int64(0), int64(0)
-	for _, e := range all {
-		f := s.known[e.Name]
-		skipped := f != nil && s.skips(f, e)
-		if f != nil && !skipped {
-			looked++
-		}
-		switch {
-		case f == nil || !skipped && !s.unchanged(f, e):
-			left = append(left, e)
-		case f.meet(s.scans):
-			same++
+	var files [ahead]*file
+	for entries := range slices.Chunk(all, ahead) {
+		skipped := s.lookUp(entries, &files)
+		for i, e := range entries {
+			f, skip := files[i], skipped>>i&1 == 1
+			if f != nil && !skip {
+				looked++
+			}
+			switch {
+			case f == nil || !skip && !s.unchanged(f, e):
+				left = append(left, e)
+			case f.meet(s.scans):
+				same++
+			}
 		}
 	}
 	s.same.Add(same)
 	s.looked.Add(looked)
 	return left
+}
+
+// lookUp gives what is known of each entry, and a bit for each that need not be looked at.
+func (s *scan) lookUp(entries []Entry, files *[ahead]*file) (skipped uint64) {
+	for i := range entries {
+		files[i] = s.known[entries[i].Name]
+	}
+	for i := range entries {
+		if f := files[i]; f != nil && s.skips(f, &entries[i]) {
+			skipped |= 1 << i
+		}
+	}
+	return skipped
 }
 
 // unchanged looks at a file and reports whether it is as it was when the ledger was

@@ -66,6 +66,6 @@ func (o *owner) turn() share {
 
 // skips reports whether a file need not be looked at: its name leads to the same file
 // as before, nothing is waited for, and it is not its turn.
-func (s *scan) skips(f *file, e Entry) bool {
+func (s *scan) skips(f *file, e *Entry) bool {
 	return e.Inode == f.id.Inode && e.Inode != 0 && e.Type == 0 && !f.open && !f.waits && !s.turn.has(e.Inode)
 }

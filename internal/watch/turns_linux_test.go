@@ -361,7 +361,7 @@ func TestOnlyWhatIsSettledAndTheSameIsSkipped(t *testing.T) {
 	} {
 		f, e := &file{id: upload.Identity{Inode: inode}}, Entry{Inode: inode}
 		s := &scan{turn: share{from: placeOf(inode) + 1, count: places - 1}}
-		if c.change(f, &e, s); s.skips(f, e) != c.skipped {
+		if c.change(f, &e, s); s.skips(f, &e) != c.skipped {
 			t.Errorf("%s: skipped %t", title, !c.skipped)
 		}
 	}
