@@ -9,6 +9,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
@@ -63,7 +64,7 @@ func (s *Stage) Begin(_ context.Context, u upload.Upload) (*Packing, error) {
 			return nil, durable.Fault(err, "begin the packed copy")
 		}
 	}
-	p.out = bufio.NewWriterSize(sink{p}, int(min(max(u.Source.Size, leastOutputBuffer), outputBuffer)))
+	p.out = p.buffer()
 	p.archive = zip.NewWriter(p.out)
 	p.compressWith(s.level(u))
 	var err error
@@ -72,6 +73,32 @@ func (s *Stage) Begin(_ context.Context, u upload.Upload) (*Packing, error) {
 		return nil, p.fail(err)
 	}
 	return p, nil
+}
+
+// smallBuffers are of leastOutputBuffer.
+var smallBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, leastOutputBuffer) }}
+
+// buffer is what gathers the output: little where that stays in memory in any case.
+func (p *Packing) buffer() *bufio.Writer {
+	if p.file == nil {
+		b, _ := smallBuffers.Get().(*bufio.Writer)
+		b.Reset(sink{p})
+		return b
+	}
+	return bufio.NewWriterSize(sink{p}, int(min(max(p.source.Source.Size, leastOutputBuffer), outputBuffer)))
+}
+
+// end gives back what packing took. Nothing is written any more after it.
+func (p *Packing) end() {
+	if p.over {
+		return
+	}
+	p.over = true
+	p.release()
+	if p.out.Size() == leastOutputBuffer {
+		p.out.Reset(nil)
+		smallBuffers.Put(p.out)
+	}
 }
 
 // intoFile makes the file and brings into it what was packed without.
@@ -133,8 +160,7 @@ func (p *Packing) Finish() (size int64, digest string, err error) {
 			return 0, "", p.fail(err)
 		}
 	}
-	p.over = true
-	p.release()
+	p.end()
 	if p.stage.o.Packed != nil {
 		p.stage.o.Packed(p.source.Channel, p.level, p.source.Source.Size, p.size, time.Since(p.began))
 	}
@@ -171,10 +197,7 @@ func (p *Packing) sync() error {
 
 // Abort removes the packed copy, also after Finish. A second time does nothing.
 func (p *Packing) Abort() {
-	if !p.over {
-		p.release()
-	}
-	p.over = true
+	p.end()
 	switch {
 	case p.file != nil:
 		p.file.Discard()
