@@ -21,9 +21,17 @@ func (j *Journal) Holder(ctx context.Context, ch upload.Channel, digest string, 
 	return u, found, j.fail(op, err)
 }
 
+// holder asks once whether there is one, since there hardly ever is, and only then
+// who it is.
 func (j *Journal) holder(ctx context.Context, ch upload.Channel, digest string, except upload.ID) (upload.Upload, bool, error) {
 	var u upload.Upload
-	err := j.row(ctx, `SELECT `+j.columns+` FROM uploads WHERE channel = ? AND content_key = ? AND id <> ?`,
+	var some bool
+	err := j.row(ctx, `SELECT EXISTS (SELECT 1 FROM uploads WHERE channel = ? AND content_key = ? AND id <> ?)
+		OR EXISTS (SELECT 1 FROM delivered WHERE channel = ? AND digest = ? AND upload_id <> ?)`, ch, digest, except, ch, digest, except).Scan(&some)
+	if err != nil || !some {
+		return upload.Upload{}, false, err
+	}
+	err = j.row(ctx, `SELECT `+j.columns+` FROM uploads WHERE channel = ? AND content_key = ? AND id <> ?`,
 		ch, digest, except).Scan(refs(&u)...)
 	if err == nil {
 		return u, true, nil

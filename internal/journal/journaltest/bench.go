@@ -84,3 +84,19 @@ func BenchSideBySide(b *testing.B, open Open) {
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "uploads/s")
 }
+
+// BenchHolder measures asking who delivers a content that nobody does.
+func BenchHolder(b *testing.B, open Open) {
+	f := newFixture(b, open)
+	for i := range 100 {
+		name := fmt.Sprintf("flu_%d.csv", i)
+		f.bring(name, digest(name), upload.StateRetired)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		if _, held, err := f.j.Holder(f.ctx, upload.Flu, digest("another"), "x"); held || err != nil {
+			b.Fatal(held, err)
+		}
+	}
+}

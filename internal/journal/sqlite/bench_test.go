@@ -13,3 +13,5 @@ func BenchmarkUploadsSideBySide(b *testing.B) { journaltest.BenchSideBySide(b, o
 func BenchmarkClaimBesideThousandWaiting(b *testing.B) { journaltest.BenchClaim(b, open, 1000) }
 
 func BenchmarkList(b *testing.B) { journaltest.BenchList(b, open) }
+
+func BenchmarkHolder(b *testing.B) { journaltest.BenchHolder(b, open) }
