@@ -108,6 +108,16 @@ func (j *Journal) Latest(ctx context.Context, ch upload.Channel, filename string
 type rowFunc func(ctx context.Context, query string, args ...any) scanner
 
 func (j *Journal) foretell(ctx context.Context, row rowFunc, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
+	u, spotting, err := j.concerned(ctx, row, s)
+	if spotting == upload.Began {
+		u = upload.Upload{}
+	}
+	return u, spotting, err
+}
+
+// concerned is foretell, but gives the latest upload of the file where one would
+// begin; zero: there is none.
+func (j *Journal) concerned(ctx context.Context, row rowFunc, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
 	u, err := j.latest(ctx, row, s.Channel, s.Filename, "")
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -127,7 +137,7 @@ func (j *Journal) foretell(ctx context.Context, row rowFunc, s upload.Sighting) 
 	case !s.Forced && u.Knows(s.Seen):
 		return u, upload.Known, nil
 	default:
-		return upload.Upload{}, upload.Began, nil
+		return u, upload.Began, nil
 	}
 }
 
@@ -151,16 +161,14 @@ func (j *Journal) startUpload(ctx context.Context, s upload.Sighting) (u upload.
 }
 
 func (j *Journal) startWithin(ctx context.Context, t txn, s upload.Sighting) (upload.Upload, upload.Spotting, error) {
-	u, spotting, err := j.foretell(ctx, t.row, s)
+	u, spotting, err := j.concerned(ctx, t.row, s)
 	if err != nil || spotting != upload.Began {
 		return u, spotting, err
 	}
 	begun := newUpload(s)
-	previous, err := j.latest(ctx, t.row, s.Channel, s.Filename, ` AND finished_at IS NOT NULL`)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if begun.ReplacesID, err = j.previous(ctx, t, u); err != nil {
 		return u, "", err
 	}
-	begun.ReplacesID = previous.ID
 	u = begun
 	if s.Complete {
 		if u, err = upload.Settled(s.Seen).Apply(begun, s.At); err != nil {
@@ -176,6 +184,18 @@ func (j *Journal) startWithin(ctx context.Context, t txn, s upload.Sighting) (up
 		return u, upload.Began, err
 	}
 	return u, upload.Began, addEvent(ctx, t, eventOf(upload.Settled(s.Seen).Name(), begun.State, u))
+}
+
+// previous is the latest finished upload of a file whose latest upload is given.
+func (j *Journal) previous(ctx context.Context, t txn, latest upload.Upload) (upload.ID, error) {
+	if latest.ID == "" || !latest.FinishedAt.IsZero() {
+		return latest.ID, nil
+	}
+	u, err := j.latest(ctx, t.row, latest.Channel, latest.Filename, ` AND finished_at IS NOT NULL`)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return u.ID, err
 }
 
 func newUpload(s upload.Sighting) upload.Upload {

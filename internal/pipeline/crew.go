@@ -25,8 +25,9 @@ type crew struct {
 	handed chan *claimed // capacity lanes: claimed for a lane that is out of work
 	free   atomic.Int32  // lanes out of work, those that wait for what is handed among them
 
-	asking atomic.Bool    // somebody will ask what is due next
-	aside  sync.WaitGroup // of them
+	asking    atomic.Bool    // somebody will ask what is due next
+	finishing chan struct{}  // capacity lanes: outcomes that are being recorded, which no lane waits for
+	aside     sync.WaitGroup // of both
 
 	turn     atomic.Uint32 // of claims: some go by age alone
 	claiming sync.Mutex    // held from counting the free lanes to handing out
@@ -54,7 +55,7 @@ type claimed struct {
 func newCrew(key crewKey, lanes int) *crew {
 	return &crew{
 		crewKey: key, stages: map[upload.State]Stage{}, lanes: lanes,
-		look: make(chan struct{}, 1), handed: make(chan *claimed, lanes),
+		look: make(chan struct{}, 1), handed: make(chan *claimed, lanes), finishing: make(chan struct{}, lanes),
 	}
 }
 
@@ -74,6 +75,21 @@ func (c *crew) open() []upload.State {
 func (c *crew) runs(state upload.State) bool {
 	s, ok := c.stages[state]
 	return ok && (s.Open == nil || s.Open(c.channel))
+}
+
+// finish does what is left to be done about an upload. The lane need not wait for it:
+// most of it is waiting for the journal, meanwhile it can work on the next upload. As
+// many are waited for as there are lanes.
+func (c *crew) finish(rest func()) {
+	select {
+	case c.finishing <- struct{}{}:
+		c.aside.Go(func() {
+			defer func() { <-c.finishing }()
+			rest()
+		})
+	default:
+		rest()
+	}
 }
 
 // signal makes a lane that is, or comes, out of work look into the journal.
@@ -264,7 +280,6 @@ func (p *Pipeline) untilDue(ctx context.Context, c *crew, states []upload.State)
 
 // dismissCrew gives back what was handed to lanes that have ended.
 func (p *Pipeline) dismissCrew(c *crew) {
-	c.aside.Wait()
 	c.mu.Lock()
 	if c.alarm != nil {
 		c.alarm.Stop()

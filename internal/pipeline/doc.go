@@ -14,6 +14,10 @@
 // outcome of the stage after it, in one change with an event for each ([Stage.Joins]):
 // a crash between the two finds the row as it was before the first.
 //
+// The lane does not wait for the last outcome of an upload to be recorded, but takes
+// the next one: CONCURRENCY bounds the stages at work, and once more the outcomes that
+// wait for the journal.
+//
 // Model of failure:
 //   - A stage's error is classified by the stage and decided upon here, and
 //     here alone: passing faults are retried with backoff, local faults are

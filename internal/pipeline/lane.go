@@ -34,27 +34,32 @@ func (p *Pipeline) lane(ctx context.Context, c *crew) {
 			return
 		}
 		p.alive(c)
-		if err := p.work(ctx, c, x); err != nil && ctx.Err() == nil {
-			p.Logger.Warn("journal does not answer, will try again", slog.String("channel", string(c.channel)), slog.Any("error", err))
-			c.signalIn(journalPause)
-		}
+		rest := p.work(ctx, c, x)
+		c.finish(func() {
+			if err := rest(); err != nil && ctx.Err() == nil {
+				p.Logger.Warn("journal does not answer, will try again", slog.String("channel", string(c.channel)), slog.Any("error", err))
+				c.signalIn(journalPause)
+			}
+		})
 	}
 }
 
-// work takes a claimed upload as far as it goes without waiting. The error is the
-// journal's.
-func (p *Pipeline) work(ctx context.Context, c *crew, x *claimed) error {
-	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
-	defer cancel()
+// work takes a claimed upload as far as it goes without waiting, and gives what is
+// left to be done about it, for which no lane is needed: to record the last outcome.
+// The error of that is the journal's.
+func (p *Pipeline) work(ctx context.Context, c *crew, x *claimed) (rest func() error) {
 	if ctx.Err() != nil || !c.runs(x.State) { // the channel was closed since it was claimed
-		return ignoreLost(p.Journal.Release(record, x.Upload))
+		return func() error {
+			record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
+			defer cancel()
+			return ignoreLost(p.Journal.Release(record, x.Upload))
+		}
 	}
-	t := &tenure{until: x.until}
-	u, more, err := x.Upload, true, error(nil)
-	for more && err == nil {
-		u, more, err = p.step(ctx, c, u, t)
+	t, u := &tenure{until: x.until}, x.Upload
+	for rest == nil {
+		u, rest = p.step(ctx, c, u, t)
 	}
-	return err
+	return rest
 }
 
 // RunOnce claims one due upload of the channel for the crew and takes it as far
@@ -74,41 +79,66 @@ func (p *Pipeline) RunOnce(ctx context.Context, ch upload.Channel, kind Crew) (b
 	if err != nil || len(got) == 0 {
 		return false, err
 	}
-	return true, p.work(ctx, c, &claimed{got[0], now.Add(p.Lease)})
+	return true, p.work(ctx, c, &claimed{got[0], now.Add(p.Lease)})()
 }
 
-// step runs one stage and records what came of it. It reports whether the lane
-// goes on with the same upload.
-func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure) (upload.Upload, bool, error) {
+// step runs one stage. Where the lane goes on with the upload it gives it as it is
+// then, else what is left to be done.
+func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure) (_ upload.Upload, rest func() error) {
 	stage := c.stages[u.State]
 	outcome, ended, fault := p.runStage(ctx, c, u, t)
 	for again := 0; again < maxNudges && fault == nil && outcome.Stays() && outcome.Name() != "" && p.nudged(u.ID); again++ {
 		ended(u, outcome, nil)
 		outcome, ended, fault = p.runStage(ctx, c, u, t)
 	}
-	defer p.dismiss(u.ID, t)
-	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
-	defer cancel()
-	if outcome.Name() == "" { // interrupted: the row stays as it is
-		ended(u, outcome, fault)
-		return u, false, ignoreLost(p.giveBack(record, u, t))
-	}
 	d := done{stage, u, outcome}
 	if next, ok := p.joins(c, d, fault); ok {
 		ended(next, outcome, nil)
 		t.unrecorded = append(t.unrecorded, d)
-		return next, true, nil
+		p.dismiss(u.ID, t)
+		return next, nil
 	}
-	r, err := p.record(record, c, d, t)
+	keep := p.keeps(c, d)
+	if !keep {
+		return u, func() error {
+			_, _, err := p.conclude(ctx, d, t, keep, told{ended, fault})
+			return err
+		}
+	}
+	after, more, err := p.conclude(ctx, d, t, keep, told{ended, fault})
+	if !more {
+		rest = func() error { return err }
+	}
+	return after, rest
+}
+
+// told is what the observer is told when a stage's outcome has been recorded.
+type told struct {
+	ended func(upload.Upload, upload.Outcome, error)
+	fault error
+}
+
+// conclude records what a stage did, and keeps the lease if asked to. It reports
+// whether the lane may go on with the upload.
+func (p *Pipeline) conclude(ctx context.Context, d done, t *tenure, keep bool, o told) (upload.Upload, bool, error) {
+	u := d.before
+	defer p.dismiss(u.ID, t)
+	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
+	defer cancel()
+	if d.outcome.Name() == "" { // interrupted: the row stays as it is
+		o.ended(u, d.outcome, o.fault)
+		return u, false, ignoreLost(p.giveBack(record, u, t))
+	}
+	r, err := p.record(record, d, t, keep)
 	if err != nil {
-		ended(u, outcome, errors.Join(fault, err))
+		o.ended(u, d.outcome, errors.Join(o.fault, err))
 		if errors.Is(err, journal.ErrLeaseLost) {
-			p.Logger.Warn("lease lost, result dropped", uploadAttrs(u, stage)...)
+			p.Logger.Warn("lease lost, result dropped", uploadAttrs(u, d.stage)...)
 			return u, false, nil
 		}
 		return u, false, err
 	}
-	ended(r.after, r.outcome, fault)
+	o.ended(r.after, r.outcome, o.fault)
 	switch {
 	case !r.kept:
 		p.Follow(r.after)

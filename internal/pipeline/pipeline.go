@@ -170,6 +170,9 @@ func (p *Pipeline) Run(ctx context.Context) {
 	}
 	lanes.Wait()
 	for _, c := range p.crews {
+		c.aside.Wait()
+	}
+	for _, c := range p.crews {
 		p.dismissCrew(c)
 	}
 }

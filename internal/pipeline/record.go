@@ -30,6 +30,14 @@ func (p *Pipeline) joins(c *crew, d done, fault error) (upload.Upload, bool) {
 	return next, true
 }
 
+// keeps reports whether the lane is to go on with the upload after d, once that is
+// recorded.
+func (p *Pipeline) keeps(c *crew, d done) bool {
+	now := p.Now()
+	next, err := d.outcome.Apply(d.before, now)
+	return err == nil && !d.outcome.Stays() && c.runs(next.State) && !next.NextAttemptAt.After(now)
+}
+
 // recorded is what was written.
 type recorded struct {
 	after   upload.Upload
@@ -39,15 +47,11 @@ type recorded struct {
 
 // record writes the outcome, after those that wait for it, and tells of all; where
 // the content turns out to be another upload's to deliver, the upload is held instead.
-func (p *Pipeline) record(ctx context.Context, c *crew, d done, t *tenure) (recorded, error) {
-	now := p.Now()
-	next, err := d.outcome.Apply(d.before, now)
-	if err != nil {
+func (p *Pipeline) record(ctx context.Context, d done, t *tenure, keep bool) (recorded, error) {
+	if _, err := d.outcome.Apply(d.before, p.Now()); err != nil {
 		p.Logger.Error("stage returned an illegal outcome", slog.String("upload_id", string(d.before.ID)), slog.Any("error", err))
 		d.outcome = upload.Failed(upload.InternalFault, err.Error())
-		next.State = upload.StateFailed
 	}
-	keep := !d.outcome.Stays() && c.runs(next.State) && !next.NextAttemptAt.After(now)
 	after, err := p.write(ctx, append(t.unrecorded, d), keep)
 	if errors.Is(err, journal.ErrContentTaken) {
 		d.outcome, keep = upload.Hold(p.LocalPause, upload.SameContentInFlight, ""), false
