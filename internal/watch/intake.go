@@ -9,6 +9,22 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
+// takeAtOnce bounds how many events are taken before something is done about them.
+const takeAtOnce = 1024
+
+// takeAll takes the events that are there already: files that come by the hundred
+// while the ledger is told of one are told of together.
+func (o *owner) takeAll() {
+	for range takeAtOnce {
+		select {
+		case e := <-o.events():
+			o.take(e)
+		default:
+			return
+		}
+	}
+}
+
 // take notes an event; nothing is looked at before a moment has passed.
 func (o *owner) take(e event) {
 	o.canary.heard(e.name)

@@ -106,6 +106,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-w.signal:
 			o.takeNotes()
 		case <-timer.C:
+			o.takeAll()
 			o.step(ctx)
 		}
 	}
