@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -19,24 +20,28 @@ const commitsPerUpload = 10
 // drain measures many small files from the first rename to the last original
 // put away.
 func (b *bench) drain(ctx context.Context, t *testing.T) {
-	n := setting(t, "HQMS_BENCH_FILES", drained)
+	n, lanes := setting(t, "HQMS_BENCH_FILES", drained), setting(t, "HQMS_BENCH_LANES", 8)
 	const sample = 1000
 	before := spent(t)
 	commit := commits(ctx, t, sample) / sample
 	busy := (spent(t) - before) / sample
 	b.note(figure{Part: "drain", What: "yardstick: one-row commits on the same disk", Value: 1 / commit.Seconds(), Unit: "/s"})
-	rclone := b.byRclone(ctx, t, n)
+	rclone := b.byRclone(ctx, t, n, lanes)
 	if rclone > 0 {
-		b.note(figure{Part: "drain", What: fmt.Sprintf("yardstick: rclone copy, 8 transfers, %d files to WebDAV on this machine", n), Value: float64(n) / rclone.Seconds(), Unit: "files/s"})
+		b.note(figure{Part: "drain", What: fmt.Sprintf("yardstick: rclone copy, %d transfers, %d files to WebDAV on this machine", lanes, n), Value: float64(n) / rclone.Seconds(), Unit: "files/s"})
 	}
+	took, cpu := b.barely(ctx, t, n)
+	b.note(figure{Part: "drain", What: fmt.Sprintf("yardstick: a bare program, %d lanes, %d durable changes a file, no checks", bareLanes, bareCommits), Value: float64(n) / took.Seconds(), Unit: "files/s"})
+	b.note(figure{Part: "drain", What: "yardstick: processor time of the bare program per file", Value: ms(cpu) / float64(n), Unit: "ms"})
 	for _, poll := range []string{"50ms", "2s"} {
 		t.Run(poll, func(t *testing.T) {
-			d := b.drainOnce(ctx, t, n, poll)
-			what := fmt.Sprintf("%d files, 8 lanes, POLL_MIN=%s", n, poll)
+			d := b.drainOnce(ctx, t, n, lanes, poll)
+			what := fmt.Sprintf("%d files, %d lanes, POLL_MIN=%s", n, lanes, poll)
 			b.atLeast(figure{
 				Part: "drain", What: what, Value: float64(n) / d.took.Seconds(), Unit: "files/s",
 				Ratio: float64(commit) * commitsPerUpload * float64(n) / float64(d.took), Yardstick: fmt.Sprintf("of %d bare commits per file", commitsPerUpload),
 			}, 300)
+			b.note(figure{Part: "drain", What: what + ", against the bare program", Value: float64(took) / float64(d.took), Unit: "×"})
 			if rclone > 0 {
 				b.atLeast(figure{Part: "drain", What: what + ", against rclone", Value: float64(rclone) / float64(d.took), Unit: "×"}, 2)
 			}
@@ -57,10 +62,10 @@ type drainage struct {
 	written, memory   float64
 }
 
-func (b *bench) drainOnce(ctx context.Context, t *testing.T, n int, poll string) drainage {
+func (b *bench) drainOnce(ctx context.Context, t *testing.T, n, lanes int, poll string) drainage {
 	t.Helper()
-	server := b.sandbox(ctx, t)
-	s := b.sidecar(ctx, t, home(t), server, "CONCURRENCY=8", "POLL_MIN="+poll)
+	server := b.sandbox(ctx, t, "-step", "0s")
+	s := b.sidecar(ctx, t, home(t), server, "CONCURRENCY="+strconv.Itoa(lanes), "POLL_MIN="+poll)
 	for i := range n {
 		must(t, os.WriteFile(filepath.Join(s.flu, fileName(i)+".tmp"), b.small(t, uint64(i)), 0o640))
 	}

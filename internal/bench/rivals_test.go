@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func webdav(ctx context.Context, t *testing.T) string {
 // byRclone is how long rclone takes to copy n files like those of the drain to a
 // WebDAV server on this machine, eight at a time. It checks nothing, packs
 // nothing, asks for no verdict, and makes nothing durable.
-func (b *bench) byRclone(ctx context.Context, t *testing.T, n int) time.Duration {
+func (b *bench) byRclone(ctx context.Context, t *testing.T, n, lanes int) time.Duration {
 	t.Helper()
 	if !installed(t, "rclone") {
 		return 0
@@ -62,7 +63,7 @@ func (b *bench) byRclone(ctx context.Context, t *testing.T, n int) time.Duration
 	for i := range n {
 		must(t, os.WriteFile(filepath.Join(dir, fileName(i)), b.small(t, uint64(i)), 0o640))
 	}
-	wall, _ := run(ctx, t, "rclone", "copy", dir, ":webdav:", "--webdav-url", url, "--transfers", "8", "--config", "/dev/null")
+	wall, _ := run(ctx, t, "rclone", "copy", dir, ":webdav:", "--webdav-url", url, "--transfers", strconv.Itoa(lanes), "--config", "/dev/null")
 	return wall
 }
 
