@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ func saboteur(t *testing.T, own bool) string {
 // crashCase is one way of a file, to be interrupted everywhere.
 type crashCase struct {
 	name               string // pattern of the file's name
-	bad                int
+	rows, bad          int    // 0 rows: 2
 	verdict, place     string
 	received, accepted int
 	stride             int // every so many file operations; journal operations always all
@@ -58,6 +59,8 @@ func TestAfterAKillAtAnyOperationAFileComesToItsVerdictOnceAndIsInOnePlace(t *te
 	srv := newServer(t)
 	for verdict, c := range map[string]crashCase{
 		"accepted": {name: "flu_%s.csv", verdict: "accepted", place: "archive", received: 1, accepted: 1, stride: 1},
+		// A packed copy that is not small has a file at once.
+		"large":    {name: "flu_%s.csv", rows: 300, verdict: "accepted", place: "archive", received: 1, accepted: 1, stride: 2},
 		"rejected": {name: "flu_reject_%s.csv", verdict: "rejected", place: "quarantine", received: 1, stride: 3},
 		"invalid":  {name: "flu_%s.csv", bad: 1, verdict: "invalid", place: "quarantine", stride: 3},
 	} {
@@ -111,7 +114,7 @@ func crashOnce(t *testing.T, srv *server, c crashCase, at string, nth int64) (cr
 		"HQMS_WATCH_DIR=", "HQMS_ACCOUNT=", "HQMS_PASSWORD=", "HQMS_SERVER_URL=", "CONCURRENCY=1", "RESCAN_INTERVAL=100ms", "UNKNOWN_GRACE=50ms",
 	}, c.set...)...)
 	name := fmt.Sprintf(c.name, strings.ReplaceAll(at, ":", "_"))
-	digest := drop(t, r.flu, name, fileOf(t, "flu", 2, c.bad))
+	digest := drop(t, r.flu, name, fileOf(t, "flu", cmp.Or(c.rows, 2), c.bad))
 	r.startCrashing(at, nth%ownEvery == 0)
 	eventually(t, "it dies or is done", func() bool {
 		return r.proc.Ended() || strings.Contains(r.proc.Out.String(), `"state":"retired"`)

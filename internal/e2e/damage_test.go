@@ -90,7 +90,7 @@ func TestALostJournalIsMadeAnewAtEveryPointOfTheWay(t *testing.T) {
 		"rejected": {name: "flu_reject_%s.csv", verdict: "rejected", place: "quarantine", received: 1, stride: 5},
 		"invalid":  {name: "flu_%s.csv", bad: 1, verdict: "invalid", place: "quarantine", stride: 5},
 		"deleted":  {name: "flu_%s.csv", verdict: "accepted", place: "deleted", received: 1, accepted: 1, stride: 7, set: []string{"FLU_ON_ACCEPTED=delete"}},
-		"kept":     {name: "flu_%s.csv", verdict: "accepted", place: "watch", received: 1, accepted: 1, stride: 7, set: []string{"FLU_ON_ACCEPTED=keep"}},
+		"kept":     {name: "flu_%s.csv", verdict: "accepted", place: "watch", received: 1, accepted: 1, stride: 5, set: []string{"FLU_ON_ACCEPTED=keep"}},
 	} {
 		for kind, stride := range map[string]int{"journal": min(c.stride, 3) - 1, "files": c.stride} { // of the main way every operation of the journal
 			c.between = func(t *testing.T, r *rig, nth int64) {

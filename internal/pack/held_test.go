@@ -3,6 +3,7 @@ package pack_test
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,9 +139,11 @@ func TestHeldCopiesGetTheirFilesAtTheEnd(t *testing.T) {
 func TestACopyThatWaitsLongGetsItsFileEvenIfTheDiskIsFullFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		spool, full := t.TempDir(), true
+		spool := t.TempDir()
+		var full atomic.Bool
+		full.Store(true)
 		s := stage(t, spool, holding, durable.WithHook(func(op durable.Op, _ string) error {
-			if full && op == durable.OpWrite {
+			if full.Load() && op == durable.OpWrite {
 				return errors.New("full")
 			}
 			return nil
@@ -151,7 +154,7 @@ func TestACopyThatWaitsLongGetsItsFileEvenIfTheDiskIsFullFirst(t *testing.T) {
 			full  bool
 			names string
 		}{{4 * time.Second, true, ""}, {2 * time.Second, true, ""}, {2 * time.Second, false, idA + ".zip"}, {time.Hour, false, idA + ".zip"}} {
-			full = c.full
+			full.Store(c.full)
 			<-time.After(c.wait) // of the bubble
 			synctest.Wait()
 			holds(t, s, spool, c.names, u.PackedSize)
