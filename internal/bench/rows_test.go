@@ -118,7 +118,7 @@ func (s *sidecar) get(ctx context.Context, t *testing.T, path string, into any) 
 // inFlight measures a sidecar whose server has many uploads and takes its time.
 func (b *bench) inFlight(ctx context.Context, t *testing.T) {
 	n := setting(t, "HQMS_BENCH_IN_FLIGHT", 1000)
-	s := b.sidecar(ctx, t, home(t), b.sandbox(ctx, t, "-step", "10m"), "SETTLE=closed", "CONCURRENCY=8", "POLL_MIN=1s", "POLL_MAX=5s")
+	s := b.sidecar(ctx, t, home(t), b.sandbox(ctx, t, "-step", "10m"), "LOG_LEVEL=info", "SETTLE=closed", "CONCURRENCY=8", "POLL_MIN=1s", "POLL_MAX=5s")
 	s.ready(ctx, t)
 	events, sent := s.follow(ctx, t), 0
 	heard := func() event {
@@ -155,7 +155,7 @@ func (s *sidecar) settled(t *testing.T, heard func() event, b *bench, from int) 
 		moment := closing(t, s.flu, fileName(from+i), b.small(t, uint64(from+i)))
 		for {
 			if e := heard(); e.To == "settled" && e.Name == "settled" {
-				took = append(took, e.At.Sub(moment))
+				took = append(took, s.took(t, fileName(from+i)).Sub(moment))
 				break
 			}
 		}
