@@ -15,23 +15,23 @@ import (
 // Standards is the Examiner that knows the interface standards: the same data
 // and rules by which the sidecar checks a file before it sends it.
 type Standards struct {
-	library *standard.Library
-	plans   *validate.Plans
-	now     func() time.Time
+	lib   *standard.Library
+	plans *validate.Plans
+	now   func() time.Time
 }
 
 // NewStandards loads the embedded standards; now is what "not in the future" means.
 func NewStandards(now func() time.Time) (*Standards, error) {
-	library, err := standard.Load(nil)
+	lib, err := standard.Load(nil)
 	if err != nil {
 		return nil, err
 	}
-	return &Standards{library: library, plans: &validate.Plans{}, now: now}, nil
+	return &Standards{lib: lib, plans: &validate.Plans{}, now: now}, nil
 }
 
 // Kind implements Examiner.
 func (s *Standards) Kind(ch upload.Channel, filename string) (upload.Kind, bool) {
-	return s.library.Kind(ch, filename)
+	return s.lib.Kind(ch, filename)
 }
 
 // gradedFindings is how many findings are looked at one by one to tell rows
@@ -45,7 +45,7 @@ var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
 // Examine implements Examiner.
 func (s *Standards) Examine(ch upload.Channel, kind upload.Kind, csv io.Reader) (Examined, error) {
-	checker := validate.NewChecker(s.library, ch, kind, validate.Options{Now: s.now(), MaxFindings: gradedFindings, Plans: s.plans})
+	checker := validate.NewChecker(s.lib, ch, kind, validate.Options{Now: s.now(), MaxFindings: gradedFindings, Plans: s.plans})
 	buf, _ := copyBuffers.Get().(*[copyBuffer]byte)
 	defer copyBuffers.Put(buf)
 	if _, err := io.CopyBuffer(checker, csv, buf[:]); err != nil {
