@@ -16,8 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
-	"github.com/hqms-sidecar/hqms-sidecar/internal/journal/sqlite"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/transmit"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/transmit/hqms"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -81,7 +79,7 @@ func (r *rows) insert(ctx context.Context, n int) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	for range n {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO yardstick (text) VALUES ('a few bytes, as an event has them')`); err != nil {
+		if _, err := tx.ExecContext(ctx, oneRow); err != nil {
 			return err
 		}
 	}
@@ -100,15 +98,11 @@ func (b *bench) barely(ctx context.Context, t *testing.T, n int) (took, cpu time
 	must(t, err)
 	defer client.Close()
 	dir := home(t)
-	j, err := sqlite.Open(ctx, filepath.Join(dir, "state"), journal.Options{})
-	must(t, err)
-	defer j.Close()
-	_, err = j.DB().ExecContext(ctx, `CREATE TABLE yardstick (n INTEGER PRIMARY KEY, text TEXT) STRICT`)
-	must(t, err)
+	db := rowsIn(ctx, t, filepath.Join(dir, "state"))
 	for i := range n {
 		must(t, os.WriteFile(filepath.Join(dir, "flu", fileName(i)), b.small(t, uint64(i)), 0o640))
 	}
-	p := &bare{client: client, dir: dir, rows: rows{db: j.DB(), lead: make(chan struct{}, 1)}}
+	p := &bare{client: client, dir: dir, rows: rows{db: db, lead: make(chan struct{}, 1)}}
 	before, began := spent(t), time.Now()
 	var next atomic.Int64
 	var lanes sync.WaitGroup

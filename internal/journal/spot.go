@@ -170,8 +170,9 @@ func (j *Journal) startWithin(ctx context.Context, t txn, s upload.Sighting) (up
 		return u, "", err
 	}
 	u = begun
+	settled := upload.Settled(s.Seen)
 	if s.Complete {
-		if u, err = upload.Settled(s.Seen).Apply(begun, s.At); err != nil {
+		if u, err = settled.Apply(begun, s.At); err != nil {
 			return u, "", err
 		}
 		u = asStored(u)
@@ -183,7 +184,7 @@ func (j *Journal) startWithin(ctx context.Context, t txn, s upload.Sighting) (up
 	if err := addEvent(ctx, t, eventOf("spotted", "", begun)); err != nil || !s.Complete {
 		return u, upload.Began, err
 	}
-	return u, upload.Began, addEvent(ctx, t, eventOf(upload.Settled(s.Seen).Name(), begun.State, u))
+	return u, upload.Began, addEvent(ctx, t, eventOf(settled.Name(), begun.State, u))
 }
 
 // previous is the latest finished upload of a file whose latest upload is given.

@@ -92,13 +92,13 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure
 		outcome, ended, fault = p.runStage(ctx, c, u, t)
 	}
 	d := done{stage, u, outcome}
-	if next, ok := p.joins(c, d, fault); ok {
+	next, keep := p.keeps(c, d)
+	if keep && fault == nil && d.joins(next) {
 		ended(next, outcome, nil)
 		t.unrecorded = append(t.unrecorded, d)
 		p.dismiss(u.ID, t)
 		return next, nil
 	}
-	keep := p.keeps(c, d)
 	if !keep {
 		return u, func() error {
 			_, _, err := p.conclude(ctx, d, t, keep, told{ended, fault})

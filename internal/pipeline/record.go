@@ -16,26 +16,18 @@ type done struct {
 	outcome upload.Outcome
 }
 
-// joins reports whether what was done waits for the next stage's outcome, to be
-// recorded with it, and gives the upload as it is until then.
-func (p *Pipeline) joins(c *crew, d done, fault error) (upload.Upload, bool) {
-	if fault != nil || d.outcome.Stays() || d.stage.Joins == nil || !d.stage.Joins(d.before) {
-		return d.before, false
-	}
+// keeps reports whether the lane is to go on with the upload after d, and gives it as
+// it is then.
+func (p *Pipeline) keeps(c *crew, d done) (upload.Upload, bool) {
 	now := p.Now()
 	next, err := d.outcome.Apply(d.before, now)
-	if err != nil || next.Verdict != "" || next.NextAttemptAt.After(now) || !c.runs(next.State) {
-		return d.before, false
-	}
-	return next, true
+	return next, err == nil && !d.outcome.Stays() && c.runs(next.State) && !next.NextAttemptAt.After(now)
 }
 
-// keeps reports whether the lane is to go on with the upload after d, once that is
-// recorded.
-func (p *Pipeline) keeps(c *crew, d done) bool {
-	now := p.Now()
-	next, err := d.outcome.Apply(d.before, now)
-	return err == nil && !d.outcome.Stays() && c.runs(next.State) && !next.NextAttemptAt.After(now)
+// joins reports whether d, after which the lane goes on with next, waits for the next
+// stage's outcome, to be recorded with it.
+func (d done) joins(next upload.Upload) bool {
+	return d.stage.Joins != nil && d.stage.Joins(d.before) && next.Verdict == ""
 }
 
 // recorded is what was written.

@@ -133,12 +133,11 @@ func (s *Stage) AtSight(seen upload.Sighting) bool {
 	if !ok {
 		return false
 	}
-	renamed := func() bool { return ch.Hints != nil && ch.Hints.RenamedIntoPlace(seen.Filename, seen.Seen) }
 	switch ch.Mode {
 	case Auto:
-		ok = renamed()
+		ok = ch.renamed(seen.Filename, seen.Seen)
 	case Closed:
-		ok = seen.Seen.Size > 0 || renamed()
+		ok = seen.Seen.Size > 0 || ch.renamed(seen.Filename, seen.Seen)
 	default:
 		ok = false
 	}
@@ -151,8 +150,7 @@ func (s *Stage) AtSight(seen upload.Sighting) bool {
 
 // auto is the default mode.
 func (s *Stage) auto(ch *channel, u upload.Upload, l look) (upload.Outcome, error) {
-	renamed := ch.Hints != nil && ch.Hints.RenamedIntoPlace(u.Filename, l.seen)
-	if !renamed && l.still < ch.Quiet {
+	if !ch.renamed(u.Filename, l.seen) && l.still < ch.Quiet {
 		return waiting(l, ch.Quiet), nil
 	}
 	switch ch.probe(u.Filename, l.seen) {
@@ -232,6 +230,10 @@ func (s *Stage) unseen(u upload.Upload, err error) (upload.Outcome, error) {
 	default:
 		return upload.Outcome{}, durable.Fault(err, "look at the file")
 	}
+}
+
+func (c *channel) renamed(name string, seen upload.Identity) bool {
+	return c.Hints != nil && c.Hints.RenamedIntoPlace(name, seen)
 }
 
 func (c *channel) probe(name string, seen upload.Identity) Writer {
