@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/pack/optimal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -89,8 +90,12 @@ type Circumstances struct {
 	WhileSending bool
 }
 
-// Level chooses for a source of size bytes; 0 while nothing is known of the link.
+// Level chooses for a source of size bytes; 0 while nothing is known of the link,
+// and for a small one, which has a level of its own.
 func (c *Chooser) Level(ch upload.Channel, size int64, o Circumstances) int {
+	if size <= optimal.MostSmall {
+		return 0
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	link, of := c.link(ch, o.Limit), c.size(ch)

@@ -23,8 +23,9 @@
 //
 // How hard is tried is chosen by a [Chooser]: the level with which a file has
 // arrived soonest, packing and sending together. Up to level 9 a fast encoder
-// packs, beyond it package optimal, for one file at a time. On a slow link a copy
-// is made smaller while it is sent ([Stage.Recompress], ADR 0018).
+// packs, beyond it package optimal, for one file at a time; what is small has an
+// encoder of its own ([optimal.Small]) unless a level is asked for. On a slow link a
+// copy is made smaller while it is sent ([Stage.Recompress], ADR 0018).
 //
 // Invariants:
 //   - The same content, name, modification time and level give the same bytes.

@@ -13,9 +13,10 @@ import (
 )
 
 // The levels: to flate.BestCompression those of a fast encoder, beyond those of
-// package optimal.
+// package optimal. Where none is chosen, a small source has one of its own.
 const (
-	lastFast = flate.BestCompression
+	smallLevel = 0
+	lastFast   = flate.BestCompression
 	// MostLevel is the level that gives least and takes longest.
 	MostLevel = lastFast + optimal.Most
 )
@@ -26,14 +27,18 @@ func (s *Stage) level(u upload.Upload) int {
 			return level
 		}
 	}
+	if u.Source.Size <= optimal.MostSmall {
+		return smallLevel
+	}
 	return DefaultLevel
 }
 
-// compressors keeps compressors for the next file: each has tables of a
+// compressors keeps compressors for the next file: most have tables of a
 // megabyte or more, too much to make anew a hundred times a second.
 type compressors struct {
-	fast [lastFast + 1]spares
-	slow sync.Pool
+	small spares[*optimal.Small]
+	fast  [lastFast + 1]spares[*flate.Writer]
+	slow  sync.Pool
 	// busy is set while a packing uses package optimal: each would take two cores
 	// and 9 MB, so there is one at a time.
 	busy atomic.Bool
@@ -51,25 +56,26 @@ const (
 )
 
 // spares are compressors out of use.
-type spares struct {
+type spares[C any] struct {
 	mu    sync.Mutex
-	free  []*flate.Writer
+	free  []C
 	clear *time.Timer
 }
 
-func (s *spares) take() *flate.Writer {
+// take gives the one that was used last, if there is any.
+func (s *spares[C]) take() (w C, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.free) - 1
 	if last < 0 {
-		return nil
+		return w, false
 	}
-	w := s.free[last]
+	w = s.free[last]
 	s.free = s.free[:last]
-	return w
+	return w, true
 }
 
-func (s *spares) put(w *flate.Writer) {
+func (s *spares[C]) put(w C) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.free) < mostSpares {
@@ -82,7 +88,7 @@ func (s *spares) put(w *flate.Writer) {
 	}
 }
 
-func (s *spares) drop() {
+func (s *spares[C]) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.free = nil
@@ -115,14 +121,27 @@ func (c *compressors) get(level int, w io.Writer) (_ io.WriteCloser, _ int, put 
 		ow, put := c.optimal(level-lastFast, w)
 		return ow, level, put, nil
 	}
+	if level == smallLevel {
+		sw, put := c.ofSmall(w)
+		return sw, level, put, nil
+	}
 	pool := &c.fast[level]
-	fw := pool.take()
-	if fw != nil {
+	fw, ok := pool.take()
+	if ok {
 		fw.Reset(w)
 	} else if fw, err = flate.NewWriter(w, level); err != nil {
 		return nil, level, func() {}, err
 	}
 	return fw, level, func() { pool.put(fw) }, nil
+}
+
+func (c *compressors) ofSmall(w io.Writer) (_ *optimal.Small, put func()) {
+	sw, ok := c.small.take()
+	if !ok {
+		sw = optimal.NewSmall()
+	}
+	sw.Reset(w)
+	return sw, func() { c.small.put(sw) }
 }
 
 // optimal needs busy; put gives it back.

@@ -69,6 +69,39 @@ func TestEveryLevelGivesAZipOfTheSameContent(t *testing.T) {
 	}
 }
 
+// What is small has an encoder of its own, unless a level is asked for.
+func TestAChosenLevelIsThatOfASmallSourceToo(t *testing.T) {
+	t.Parallel()
+	text := table(7000)
+	packedAt := func(level int, size int64) (told int, digest string) {
+		u := settled(idA)
+		u.Source.Size = size
+		s := stage(t, t.TempDir(), func(o *pack.Options) {
+			at(level)(o)
+			o.Packed = func(_ upload.Channel, level int, _, _ int64, _ time.Duration) { told = level }
+		})
+		u, err := packAll(s, u, text, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return told, u.PackedDigest
+	}
+	_, small := packedAt(0, 7000)
+	_, usual := packedAt(pack.DefaultLevel, 7000)
+	told, large := packedAt(0, 70_000)
+	if small == usual {
+		t.Error("a small source was packed as a large one")
+	}
+	if told != pack.DefaultLevel || large != usual {
+		t.Errorf("a large source was packed at level %d", told)
+	}
+	for level := 1; level <= pack.MostLevel; level++ {
+		if told, digest := packedAt(level, 7000); told != level || digest == small {
+			t.Errorf("level %d was asked for, and it was packed at %d", level, told)
+		}
+	}
+}
+
 // One packing at a time is slow; what is given up gives the place to the next.
 func TestOneSlowPackingAtATime(t *testing.T) {
 	t.Parallel()

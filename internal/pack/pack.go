@@ -49,7 +49,7 @@ type Options struct {
 	Limit    int64 // most bytes in the spool; 0: no limit
 	Reserve  int64 // bytes to be left free on the spool's disk
 	// Level chooses the compression level (1 to MostLevel) for a source of size
-	// bytes; nil, or an answer of 0: DefaultLevel.
+	// bytes; nil, or an answer of 0: DefaultLevel, or what is for small sources.
 	Level func(ch upload.Channel, size int64) int
 	// Packed is told how long a source of so many bytes took at a level, reading
 	// and checking included, and how small it became; nil: nobody is.

@@ -22,15 +22,11 @@ type coder struct {
 	leaves  []leaf
 	weights [2][]uint64
 	isLeaf  [mostBits][]bool
+	above   []uint16 // of each leaf, and then of each tree: the tree it is in
 }
 
 // make gives c the shortest code of counts whose lengths are most at most, and
 // gives at least two symbols one: some decoders refuse a code of one.
-//
-// It is package-merge in its plainest form: level by level, pairs of the last
-// level are merged with the leaves. Of a level a prefix is taken; how many of it
-// are pairs says how long the prefix of the level below is; each leaf in a
-// prefix makes its symbol's code one bit longer.
 func (k *coder) make(c *code, counts []uint32, most int) {
 	clear(c.lens)
 	k.leaves = k.leaves[:0]
@@ -50,6 +46,53 @@ func (k *coder) make(c *code, counts []uint32, most int) {
 		}
 		return int(a.sym) - int(b.sym)
 	})
+	if !k.pair(c, most) {
+		k.packageMerge(c, most)
+	}
+	c.number()
+}
+
+// pair is Huffman's own way: the two lightest become a tree, until there is one. It
+// fails where a code would be longer than most.
+func (k *coder) pair(c *code, most int) bool {
+	n := len(k.leaves)
+	k.above = slices.Grow(k.above[:0], 2*n-1)[:2*n-1]
+	trees := k.weights[0][:0] // in the order of their weight, as they come
+	leaf, tree := 0, 0
+	lightest := func(parent uint16) uint64 {
+		if tree == len(trees) || leaf < n && uint64(k.leaves[leaf].n) <= trees[tree] {
+			k.above[leaf] = parent
+			leaf++
+			return uint64(k.leaves[leaf-1].n)
+		}
+		k.above[n+tree] = parent
+		tree++
+		return trees[tree-1]
+	}
+	for len(trees) < n-1 {
+		parent := uint16(n + len(trees)) //nolint:gosec // twice the symbols at most
+		trees = append(trees, lightest(parent)+lightest(parent))
+	}
+	k.weights[0] = trees
+	// From the root down, what is above becomes how deep.
+	k.above[2*n-2] = 0
+	for i := 2*n - 3; i >= 0; i-- {
+		k.above[i] = k.above[k.above[i]] + 1
+	}
+	if int(k.above[0]) > most { // the lightest leaf is the deepest
+		return false
+	}
+	for i, l := range k.leaves {
+		c.lens[l.sym] = uint8(k.above[i]) //nolint:gosec // up to most
+	}
+	return true
+}
+
+// packageMerge finds the shortest code within the limit, level by level: pairs of
+// the last level are merged with the leaves. Of a level a prefix is taken; how many
+// of it are pairs says how long the prefix of the level below is; each leaf in a
+// prefix makes its symbol's code one bit longer.
+func (k *coder) packageMerge(c *code, most int) {
 	last := k.weights[0][:0]
 	for level := range most {
 		next := k.weights[(level+1)&1][:0]
@@ -78,7 +121,6 @@ func (k *coder) make(c *code, counts []uint32, most int) {
 		}
 		take = 2 * (take - leaves)
 	}
-	c.number()
 }
 
 // number gives each symbol its bits by the lengths.

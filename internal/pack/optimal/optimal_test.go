@@ -274,7 +274,8 @@ func TestCodes(t *testing.T) {
 		n := map[int]int{headerMax: lenSyms, mostBits: litSyms}[most]
 		counts := rapid.SliceOfN(rapid.OneOf(rapid.Uint32Range(0, 3), rapid.Uint32Range(0, 1<<20)), n, n).Draw(t, "counts")
 		if rapid.Bool().Draw(t, "steep") { // what makes an unlimited code too long
-			for i := range counts {
+			clear(counts)
+			for i := range rapid.IntRange(2, n).Draw(t, "used") { // by one bit, too
 				counts[i] = 1 << min(i, 25)
 			}
 		}
@@ -292,6 +293,11 @@ func TestCodes(t *testing.T) {
 		}
 		if kraft != 1<<mostBits {
 			t.Fatalf("not a complete code: %d", kraft)
+		}
+		shortest := newCode(n)
+		k.packageMerge(&shortest, most)
+		if got, want := c.cost(counts), shortest.cost(counts); got != want {
+			t.Fatalf("%d bits, %d would do", got, want)
 		}
 	})
 }
