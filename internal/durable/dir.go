@@ -63,9 +63,8 @@ type Dir struct {
 
 	mu   sync.Mutex
 	root *os.Root
-	top  *os.File        // the directory itself, as long as root
-	seen os.FileInfo     // of root, for lazy directories
-	made map[string]bool // directories below that are there for good; see remember
+	top  *os.File    // the directory itself, as long as root
+	seen os.FileInfo // of root, for lazy directories
 
 	syncs syncs
 }
@@ -146,7 +145,7 @@ func (d *Dir) opened(op Op, name string) (*os.Root, *os.File, error) {
 	}
 	// The old ones are not closed here: another goroutine may be using them. They
 	// are closed when the last of them lets go of them.
-	d.root, d.top, d.seen, d.made = nil, nil, nil, nil
+	d.root, d.top, d.seen = nil, nil, nil
 	if err != nil {
 		return nil, nil, d.missing(err)
 	}
@@ -244,6 +243,14 @@ func (d *Dir) SyncDir(name string) error {
 	})
 }
 
+// syncOpen is SyncDir of a directory that is open.
+func (d *Dir) syncOpen(name string, h handle) error {
+	if err := d.before(OpSyncDir, name); err != nil {
+		return err
+	}
+	return d.syncs.together(path.Clean(name), func() error { return d.wrap(OpSyncDir, syncDirectory(h.File)) })
+}
+
 // MkdirAll makes the directory name and those above it, and makes them last.
 // The parent of the last one is synced even if it was there already: a run that
 // crashed may have made it just before.
@@ -277,41 +284,60 @@ func (d *Dir) mkdirs(name string) (touched []string, err error) {
 	return append(touched, above), nil
 }
 
-// mostRemembered bounds the directories that are remembered: there is one a day.
-const mostRemembered = 32
+// within is an open directory, and the one above it.
+type within struct{ dir, above handle }
 
-// remember notes that the directory name, and all above it, will be there after a
-// power cut, so that whoever puts the next file into it need not see to that.
-func (d *Dir) remember(name string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.made == nil || len(d.made) >= mostRemembered {
-		d.made = map[string]bool{}
+func (w within) close() { _, _ = w.dir.Close(), w.above.Close() }
+
+// makeAndOpen makes the directory name, and those above it where they are missing,
+// and opens it. It gives those to be synced besides name and the one above it.
+func (d *Dir) makeAndOpen(name string) (w within, touched []string, err error) {
+	w, err = d.makeIn(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if touched, err = d.mkdirs(path.Dir(name)); err == nil {
+			w, err = d.makeIn(name)
+		}
 	}
-	d.made[name] = true
+	return w, touched, d.wrap(OpMkdir, err)
 }
 
-func (d *Dir) lasts(name string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.made[name]
+// makeIn makes and opens a directory where the one above it is. Nothing is made in a
+// directory that is removed meanwhile, though it is open.
+func (d *Dir) makeIn(name string) (w within, err error) {
+	if w.above, err = d.parent(name); err != nil {
+		return within{}, err
+	}
+	if err = d.mkdirIn(w.above, name); err == nil || errors.Is(err, fs.ErrExist) {
+		w.dir, err = d.directoryIn(w.above, name)
+	}
+	if err != nil {
+		_ = w.above.Close()
+	}
+	return w, err
 }
 
-func (d *Dir) forget(name string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.made, name)
+// directoryIn opens the directory name in the one above it, which is open.
+func (d *Dir) directoryIn(above handle, name string) (handle, error) {
+	if err := d.before(OpOpenDir, name); err != nil {
+		return handle{}, err
+	}
+	f, err := openDirAt(above.File, path.Base(name))
+	return handle{f, false}, d.wrap(OpOpenDir, err)
 }
 
 func (d *Dir) mkdir(name string) error {
-	if err := d.before(OpMkdir, name); err != nil {
-		return err
-	}
 	parent, err := d.parent(name)
 	if err != nil {
 		return d.wrap(OpMkdir, err)
 	}
 	defer parent.Close() //nolint:errcheck // a directory opened to name files in
+	return d.mkdirIn(parent, name)
+}
+
+func (d *Dir) mkdirIn(parent handle, name string) error {
+	if err := d.before(OpMkdir, name); err != nil {
+		return err
+	}
 	return d.wrap(OpMkdir, mkdirAt(parent.File, path.Base(name)))
 }
 

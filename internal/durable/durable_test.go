@@ -444,7 +444,7 @@ func names(t *testing.T, path string) string {
 	return strings.Join(all, " ")
 }
 
-func TestOneSyncOfTheParentsDoesForAllFilesOfADirectory(t *testing.T) {
+func TestWhatIsMadeOnTheWayIntoADirectoryIsSyncedOnce(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	var made, synced []string
@@ -461,7 +461,7 @@ func TestOneSyncOfTheParentsDoesForAllFilesOfADirectory(t *testing.T) {
 		t.Helper()
 		durabletest.Write(t, filepath.Join(path, name), name)
 		made, synced = nil, nil
-		if err := durable.MoveInto(d, name, d, "2026/11/"+name); err != nil {
+		if err := durable.MoveInto(d, name, d, "2026/11/"+name+"/"+name); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Join(made, " "); got != wantMade {
@@ -470,19 +470,65 @@ func TestOneSyncOfTheParentsDoesForAllFilesOfADirectory(t *testing.T) {
 		if got := strings.Join(synced, " "); got != wantSynced {
 			t.Errorf("%s: synced %q, want %q", name, got, wantSynced)
 		}
-		if got, err := os.ReadFile(filepath.Join(path, "2026/11", name)); err != nil || string(got) != name {
+		if got, err := os.ReadFile(filepath.Join(path, "2026/11", name, name)); err != nil || string(got) != name {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-	const long, all = "2026/11 2026 2026/11", ". 2026 2026/11 ."
-	move("a", long, all)
-	move("b", "", "2026/11 .")
+	move("a", "2026 2026/11 2026/11/a", ". 2026 2026/11 2026/11/a .")
+	move("b", "2026/11/b", "2026/11 2026/11/b .")
 	if err := os.RemoveAll(filepath.Join(path, "2026")); err != nil {
 		t.Fatal(err)
 	}
-	move("c", long, all) // made again, and for good
-	move("d", "", "2026/11 .")
-	if err := durable.MoveInto(d, "none", d, "2026/11/none"); !errors.Is(err, fs.ErrNotExist) {
+	move("c", "2026 2026/11 2026/11/c", ". 2026 2026/11 2026/11/c .")
+	if err := os.Mkdir(filepath.Join(path, "2026/11/d"), 0o700); err != nil { // by a run that crashed
+		t.Fatal(err)
+	}
+	move("d", "2026/11/d", "2026/11 2026/11/d .")
+	if err := durable.MoveInto(d, "none", d, "2026/11/none/none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
+	}
+}
+
+// Whoever clears away what is empty may come at any moment.
+func TestADirectoryThatIsClearedAwayMeanwhileIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	cleared := false
+	d := durabletest.Dir(t, path, durable.WithHook(func(op durable.Op, name string) error {
+		if op == durable.OpMkdir && name == "2026/11/a" && !cleared { // "2026/11" is open
+			cleared = true
+			return os.Remove(filepath.Join(path, "2026/11"))
+		}
+		return nil
+	}))
+	durabletest.Write(t, filepath.Join(path, "a"), "a")
+	if err := os.MkdirAll(filepath.Join(path, "2026/11"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.MoveInto(d, "a", d, "2026/11/a/a"); err != nil || !cleared {
+		t.Fatalf("cleared away %t, %v", cleared, err)
+	}
+	if got := durabletest.Read(t, filepath.Join(path, "2026/11/a/a")); got != "a" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestNothingIsMovedThroughALink(t *testing.T) {
+	t.Parallel()
+	path, other := t.TempDir(), t.TempDir()
+	d := durabletest.Dir(t, path)
+	durabletest.Write(t, filepath.Join(path, "a"), "a")
+	if err := os.Mkdir(filepath.Join(path, "2026"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{"2026/a", "day"} {
+		if err := os.Symlink(other, filepath.Join(path, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, to := range []string{"2026/a/a", "day/a/a"} {
+		if err := durable.MoveInto(d, "a", d, to); err == nil || names(t, other) != "" || durabletest.Read(t, filepath.Join(path, "a")) != "a" {
+			t.Errorf("%s: %v, %q behind the link", to, err, names(t, other))
+		}
 	}
 }

@@ -62,20 +62,18 @@ func Move(src *Dir, from string, dst *Dir, to string) error {
 // synced at its end, the uppermost first and the file's old directory last, so
 // that a file system that keeps a journal has one commit to make.
 func MoveInto(src *Dir, from string, dst *Dir, to string) error {
-	into, touched := path.Dir(to), []string(nil)
-	lasts := dst.lasts(into)
-	if !lasts {
-		var err error
-		if touched, err = dst.mkdirs(into); err != nil {
-			return err
-		}
-	}
-	err := moveSoon(src, from, dst, to)
-	if lasts && errors.Is(err, fs.ErrNotExist) {
-		dst.forget(into) // somebody has cleared it away, or the source is gone: the long way tells
-		return MoveInto(src, from, dst, to)
-	}
+	name := path.Dir(to)
+	into, touched, err := dst.makeAndOpen(name)
 	if err != nil {
+		return err
+	}
+	defer into.close()
+	a, err := src.parent(from)
+	if err != nil {
+		return src.wrap(OpRenameNoReplace, err)
+	}
+	defer a.Close() //nolint:errcheck // a directory opened to name files in
+	if err := src.wrap(OpRenameNoReplace, src.moveAt(a.File, from, into.dir.File, path.Base(to))); err != nil {
 		return err
 	}
 	for _, dir := range touched {
@@ -83,25 +81,36 @@ func MoveInto(src *Dir, from string, dst *Dir, to string) error {
 			return err
 		}
 	}
-	dst.remember(into)
-	return syncBoth(src, from, dst, to)
+	if err := dst.syncOpen(path.Dir(name), into.above); err != nil {
+		return err
+	}
+	if err := dst.syncOpen(name, into.dir); err != nil {
+		return err
+	}
+	return src.SyncDir(path.Dir(from))
 }
 
 // moveSoon is Move without the syncing.
 func moveSoon(src *Dir, from string, dst *Dir, to string) error {
-	return rename(src, from, dst, to, OpRenameNoReplace, func(a *os.File, name string, b *os.File, target string) error {
-		err := src.before(OpRenameNoReplace, from)
-		if err == nil {
-			err = renameNoReplaceAt(a, name, b, target)
-		}
-		if unsupported(err) {
-			err = src.linkThenUnlink(a, from, b, target)
-		}
-		if errors.Is(err, fs.ErrExist) && sameFile(a, name, b, target) {
-			return src.unlink(a, from) // half done before a crash
-		}
-		return err
+	return rename(src, from, dst, to, OpRenameNoReplace, func(a *os.File, _ string, b *os.File, target string) error {
+		return src.moveAt(a, from, b, target)
 	})
+}
+
+// moveAt moves the file from, in its open directory a, to the free name target in b.
+func (d *Dir) moveAt(a *os.File, from string, b *os.File, target string) error {
+	name := path.Base(from)
+	err := d.before(OpRenameNoReplace, from)
+	if err == nil {
+		err = renameNoReplaceAt(a, name, b, target)
+	}
+	if unsupported(err) {
+		err = d.linkThenUnlink(a, from, b, target)
+	}
+	if errors.Is(err, fs.ErrExist) && sameFile(a, name, b, target) {
+		return d.unlink(a, from) // half done before a crash
+	}
+	return err
 }
 
 type renaming func(from *os.File, name string, to *os.File, target string) error

@@ -59,6 +59,19 @@ func openAt(dir *os.File, name string, flags int, mode uint32) (*os.File, error)
 	return os.NewFile(uintptr(fd), name), nil
 }
 
+// openDirAt opens the directory name in dir, not through a symbolic link.
+func openDirAt(dir *os.File, name string) (*os.File, error) {
+	fd := -1
+	err := uninterrupted(func() (err error) {
+		fd, err = unix.Openat(int(dir.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
 func renameAt(from *os.File, name string, to *os.File, target string) error {
 	return uninterrupted(func() error { return unix.Renameat(int(from.Fd()), name, int(to.Fd()), target) })
 }
