@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
@@ -75,7 +77,7 @@ func (h *handlers) follow(ctx context.Context, out *stream, after int64, wanted 
 	defer beat.Stop()
 	defer poll.Stop()
 	changed := h.Feed.Subscribe(ctx) // before the first look, so that no change falls in between
-	if err := out.write("retry: 2000\n\n"); err != nil {
+	if err := out.write([]byte("retry: 2000\n\n")); err != nil {
 		return err
 	}
 	for {
@@ -108,7 +110,7 @@ func (h *handlers) await(ctx context.Context, out *stream, beat, poll <-chan tim
 		case <-h.streams.closing:
 			return true, nil
 		case <-beat:
-			if err := out.write(": still here\n\n"); err != nil {
+			if err := out.write([]byte(": still here\n\n")); err != nil {
 				return true, err
 			}
 		case <-changed:
@@ -130,6 +132,7 @@ type stream struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
 	stall time.Duration
+	page  bytes.Buffer // of events, kept for the next
 }
 
 // open begins an answer that is written bit by bit.
@@ -145,22 +148,27 @@ func (s *streams) open(w http.ResponseWriter, contentType string) (*stream, erro
 	return out, nil
 }
 
+// send writes the events that are wanted, all at once.
 func (s *stream) send(events []upload.Event, wanted func(upload.Event) bool) error {
-	var page []byte
+	s.page.Reset()
+	data, view := json.NewEncoder(&s.page), api.Event{} // the encoder ends the line
 	for _, e := range events {
 		if !wanted(e) {
 			continue
 		}
-		data, err := json.Marshal(viewEvent(e))
-		if err != nil {
+		s.page.WriteString("id: ")
+		s.page.Write(strconv.AppendInt(s.page.AvailableBuffer(), e.Seq, 10))
+		s.page.WriteString("\nevent: upload\ndata: ")
+		view = viewEvent(e)
+		if err := data.Encode(&view); err != nil {
 			return fmt.Errorf("encode event: %w", err)
 		}
-		page = fmt.Appendf(page, "id: %d\nevent: upload\ndata: %s\n\n", e.Seq, data)
+		s.page.WriteByte('\n')
 	}
-	if len(page) == 0 {
+	if s.page.Len() == 0 {
 		return nil
 	}
-	return s.write(string(page))
+	return s.write(s.page.Bytes())
 }
 
 // allow gives the client its time to take what is written next.
@@ -171,11 +179,11 @@ func (s *stream) allow() error {
 	return nil
 }
 
-func (s *stream) write(text string) error {
+func (s *stream) write(text []byte) error {
 	if err := s.allow(); err != nil {
 		return err
 	}
-	if _, err := s.w.Write([]byte(text)); err != nil {
+	if _, err := s.w.Write(text); err != nil {
 		return fmt.Errorf("write stream: %w", err)
 	}
 	if err := s.rc.Flush(); err != nil {

@@ -51,7 +51,7 @@ func (h *handlers) testLive(ctx context.Context, w http.ResponseWriter, name upl
 		if err != nil {
 			return fmt.Errorf("encode progress: %w", err)
 		}
-		return out.write(string(line) + "\n")
+		return out.write(append(line, '\n'))
 	}
 	result, err := h.Channels.Test(ctx, name, func(s Step) {
 		if write(api.TestProgress{Step: new(viewStep(s))}) != nil {
