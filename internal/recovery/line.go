@@ -6,72 +6,62 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
 var errNotALine = errors.New("not a line of the log")
 
+// record is an upload whose members are left out where they are empty. The compiler
+// sees to it that it has the same ones.
+type record struct {
+	ID            upload.ID       `json:",omitzero"`
+	BatchID       string          `json:",omitzero"`
+	Channel       upload.Channel  `json:",omitzero"`
+	Kind          upload.Kind     `json:",omitzero"`
+	Filename      string          `json:",omitzero"`
+	Source        upload.Identity `json:",omitzero"`
+	Digest        string          `json:",omitzero"`
+	Rows          int64           `json:",omitzero"`
+	Charset       string          `json:",omitzero"`
+	Standard      string          `json:",omitzero"`
+	PackedSize    int64           `json:",omitzero"`
+	PackedDigest  string          `json:",omitzero"`
+	State         upload.State    `json:",omitzero"`
+	Verdict       upload.Verdict  `json:",omitzero"`
+	VerdictReason upload.Reason   `json:",omitzero"`
+	Reason        upload.Reason   `json:",omitzero"`
+	Detail        string          `json:",omitzero"`
+	Attempt       int             `json:",omitzero"`
+	Polls         int             `json:",omitzero"`
+	ResumeAt      upload.State    `json:",omitzero"`
+	Forced        bool            `json:",omitzero"`
+	ReplacesID    upload.ID       `json:",omitzero"`
+	ContentKey    string          `json:",omitzero"`
+	Ticket        upload.Ticket   `json:",omitzero"`
+	Receipt       *upload.Receipt `json:",omitzero"`
+	Findings      upload.Tally    `json:",omitzero"`
+	Place         upload.Place    `json:",omitzero"`
+	Path          string          `json:",omitzero"`
+	SpottedAt     time.Time       `json:",omitzero"`
+	UpdatedAt     time.Time       `json:",omitzero"`
+	NextAttemptAt time.Time       `json:",omitzero"`
+	SentAt        time.Time       `json:",omitzero"`
+	FinishedAt    time.Time       `json:",omitzero"`
+	TraceID       string          `json:",omitzero"`
+	RootSpanID    string          `json:",omitzero"`
+	Fence         int64           `json:",omitzero"`
+}
+
 // encode makes an upload a line: its fields as JSON, those left out that are empty.
 func encode(u upload.Upload) ([]byte, error) {
 	u.Fence = 0
-	whole, err := json.Marshal(u)
+	whole, err := json.Marshal((*record)(&u))
 	if err != nil {
 		return nil, fmt.Errorf("encode upload: %w", err)
 	}
-	return append(sealed(filled(whole)), '\n'), nil
-}
-
-// filled leaves the empty members out of an object as Marshal has written it, in
-// its place.
-func filled(object []byte) []byte {
-	out := object[:1]
-	for rest := object[1:]; len(rest) > 1; {
-		n := member(rest)
-		this := rest[:n]
-		if rest = rest[n:]; rest[0] == ',' {
-			rest = rest[1:]
-		}
-		if _, value, _ := bytes.Cut(this, []byte(":")); empty(value) {
-			continue
-		}
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(out, this...)
-	}
-	return append(out, '}')
-}
-
-func empty(value []byte) bool {
-	switch string(value) {
-	case `""`, `0`, `false`, `null`, `"0001-01-01T00:00:00Z"`:
-		return true
-	default:
-		return false
-	}
-}
-
-// member is the length of the object's member at the head of text: up to a comma
-// or the closing brace that is neither in a string nor in a value within.
-func member(text []byte) int {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch b := text[i]; {
-		case quoted && b == '\\':
-			i++
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '{' || b == '[':
-			depth++
-		case depth > 0 && (b == '}' || b == ']'):
-			depth--
-		case depth == 0 && (b == ',' || b == '}'):
-			return i
-		}
-	}
-	return len(text)
+	return append(sealed(whole), '\n'), nil
 }
 
 // A line begins with the CRC-32C of all of it but this: a disk that returns other
