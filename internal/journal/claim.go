@@ -55,9 +55,7 @@ func (j *Journal) ClaimSome(ctx context.Context, c Claim, most int) ([]upload.Up
 				return err
 			}
 			for _, seq := range seqs {
-				var u upload.Upload
-				err := t.row(ctx, `UPDATE uploads SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE seq = ?
-					RETURNING fence, `+j.columns, c.Owner, at(c.Now.Add(c.Lease)), seq).Scan(append([]any{&u.Fence}, refs(&u)...)...)
+				u, err := j.lease(ctx, t, seq, c)
 				if err != nil {
 					return err
 				}
@@ -73,6 +71,17 @@ func (j *Journal) ClaimSome(ctx context.Context, c Claim, most int) ([]upload.Up
 		return nil, j.fail(op, err)
 	}
 	return got, nil
+}
+
+// lease leases a row that may be claimed.
+func (j *Journal) lease(ctx context.Context, t txn, seq int64, c Claim) (upload.Upload, error) {
+	var u upload.Upload
+	err := t.returning(ctx, `UPDATE uploads SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE seq = ?
+		RETURNING fence, `+j.columns, c.Owner, at(c.Now.Add(c.Lease)), seq).Scan(append([]any{&u.Fence}, refs(&u)...)...)
+	if err == nil {
+		t.rows.reads(held{u, u.Fence, true})
+	}
+	return u, err
 }
 
 // claimable are the questions for what c may claim, in the order of their rank.
@@ -184,12 +193,12 @@ func (j *Journal) NextDue(ctx context.Context, ch upload.Channel, states []uploa
 
 // Renew prolongs the lease under which u was claimed.
 func (j *Journal) Renew(ctx context.Context, u upload.Upload, until time.Time) error {
-	return j.leased(ctx, "renew", `UPDATE uploads SET lease_until = ?`+heldBy, at(until), u.ID, u.Fence)
+	return j.leased(ctx, "renew", u.ID, `UPDATE uploads SET lease_until = ?`+heldBy, at(until), u.ID, u.Fence)
 }
 
 // Release gives up the lease under which u was claimed; the row stays as it is.
 func (j *Journal) Release(ctx context.Context, u upload.Upload) error {
-	err := j.leased(ctx, "release", `UPDATE uploads SET lease_owner = NULL, lease_until = NULL`+heldBy, u.ID, u.Fence)
+	err := j.leased(ctx, "release", u.ID, `UPDATE uploads SET lease_owner = NULL, lease_until = NULL`+heldBy, u.ID, u.Fence)
 	if err == nil {
 		j.notify()
 	}
@@ -199,12 +208,12 @@ func (j *Journal) Release(ctx context.Context, u upload.Upload) error {
 // heldBy is the guard of whoever holds a lease: its id and fence.
 const heldBy = ` WHERE id = ? AND fence = ? AND lease_owner IS NOT NULL`
 
-func (j *Journal) leased(ctx context.Context, op, query string, args ...any) error {
+func (j *Journal) leased(ctx context.Context, op string, id upload.ID, query string, args ...any) error {
 	if err := j.begin(op); err != nil {
 		return err
 	}
 	return j.fail(op, j.transactLightly(ctx, func(t txn) error {
-		n, err := t.exec(ctx, query, args...)
+		n, err := t.execOn(ctx, id, query, args...)
 		if err == nil && n == 0 {
 			err = ErrLeaseLost
 		}

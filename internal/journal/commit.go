@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
 // errAbandoned: the change that was made durable beside this one broke off.
@@ -22,7 +24,8 @@ type commits struct {
 	store Store
 	lead  chan struct{} // held by whoever is committing
 
-	relaxed bool // by whoever is committing: commits do not wait for the disk now
+	relaxed bool   // by whoever is committing: commits do not wait for the disk now
+	known   *known // by whoever is committing
 	changes atomic.Int64
 
 	mu     sync.Mutex
@@ -37,7 +40,9 @@ type change struct {
 	done  chan struct{} // closed when err is final
 }
 
-func newCommits(s Store) *commits { return &commits{store: s, lead: make(chan struct{}, 1)} }
+func newCommits(s Store) *commits {
+	return &commits{store: s, lead: make(chan struct{}, 1), known: &known{rows: map[upload.ID]held{}}}
+}
 
 // add has do committed, by itself or by whoever is at it.
 func (c *commits) add(ctx context.Context, do func(t txn) error, light bool) error {
@@ -143,9 +148,11 @@ func (c *commits) within(ctx context.Context, do func(t txn) error) error {
 	if err != nil {
 		return err
 	}
-	t := txn{tx, c.store.Dialect, new(bool)}
+	t := txn{tx, c.store.Dialect, new(bool), c.known.begin()}
+	committed := false
 	defer func() { // after the end, whatever it was: who looks from now on sees all of it
 		_ = tx.Rollback() // after Commit it does nothing
+		t.rows.end(committed)
 		if *t.changed {
 			c.changes.Add(1)
 		}
@@ -153,7 +160,9 @@ func (c *commits) within(ctx context.Context, do func(t txn) error) error {
 	if err := do(t); err != nil {
 		return err
 	}
-	return tx.Commit()
+	err = tx.Commit()
+	committed = err == nil
+	return err
 }
 
 // apart runs the change so that its failure undoes it alone. The error returned
@@ -164,6 +173,7 @@ func (c *change) apart(ctx context.Context, t txn) error {
 	}
 	failed := c.do(t)
 	if failed != nil {
+		t.rows.changesAny() // back to what they were
 		if _, err := t.tx.ExecContext(ctx, `ROLLBACK TO part`); err != nil {
 			return fmt.Errorf("%w (%w)", failed, err)
 		}

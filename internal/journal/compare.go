@@ -57,7 +57,7 @@ func addFindings(ctx context.Context, t txn, u upload.Upload, more []upload.Find
 			u.Findings.Warning++
 		}
 	}
-	_, err := t.exec(ctx, `UPDATE uploads SET findings_fatal = ?, findings_error = ?, findings_warning = ? WHERE id = ?`,
+	_, err := t.execOn(ctx, u.ID, `UPDATE uploads SET findings_fatal = ?, findings_error = ?, findings_warning = ? WHERE id = ?`,
 		u.Findings.Fatal, u.Findings.Error, u.Findings.Warning, u.ID)
 	if err != nil {
 		return err

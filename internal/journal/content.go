@@ -73,7 +73,8 @@ func (j *Journal) KeepTicket(ctx context.Context, u upload.Upload, ticket upload
 		return err
 	}
 	return j.fail(op, j.transact(ctx, func(t txn) error {
-		n, err := t.exec(ctx, `UPDATE uploads SET ticket_token = ?, ticket_url = ?, ticket_offset = ?, ticket_issued_at = ?,
+		before, isKnown := t.rows.row(u.ID)
+		n, err := t.execOn(ctx, u.ID, `UPDATE uploads SET ticket_token = ?, ticket_url = ?, ticket_offset = ?, ticket_issued_at = ?,
 			ticket_fate = ?, ticket_unknowns = ?, ticket_unknown_since = ?, packed_size = ?, packed_digest = ?, updated_at = ?`+heldBy+` AND state = ?`,
 			ticket.Token, ticket.URL, ticket.Offset, at(ticket.IssuedAt), ticket.Fate, ticket.Unknowns, at(ticket.UnknownSince),
 			u.PackedSize, u.PackedDigest, at(now), u.ID, u.Fence, u.State)
@@ -82,6 +83,11 @@ func (j *Journal) KeepTicket(ctx context.Context, u upload.Upload, ticket upload
 		}
 		if n == 0 {
 			return ErrLeaseLost
+		}
+		if isKnown {
+			before.Ticket, before.PackedSize, before.PackedDigest, before.UpdatedAt = ticket, u.PackedSize, u.PackedDigest, now
+			before.Upload = asStored(before.Upload)
+			t.rows.reads(before)
 		}
 		return addTicket(ctx, t, u, ticket)
 	}))

@@ -205,7 +205,7 @@ func (j *Journal) transactOnce(ctx context.Context, do func(t txn) error) error 
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	if err := do(txn{tx, j.store.Dialect, new(bool)}); err != nil {
+	if err := do(txn{tx, j.store.Dialect, new(bool), (*known)(nil).begin()}); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -216,10 +216,28 @@ type txn struct {
 	tx      *sql.Tx
 	d       Dialect
 	changed *bool // set before the end, where anything was
+	rows    *knowing
 }
 
 // exec gives the number of rows changed.
 func (t txn) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if changesUploads(query) {
+		t.rows.changesAny()
+	}
+	return t.run(ctx, query, args...)
+}
+
+// execOn is exec for a statement that changes no row of an upload but this one's.
+func (t txn) execOn(ctx context.Context, id upload.ID, query string, args ...any) (int64, error) {
+	t.rows.changes(id)
+	return t.run(ctx, query, args...)
+}
+
+func changesUploads(query string) bool {
+	return strings.HasPrefix(query, "UPDATE uploads ") || strings.HasPrefix(query, "DELETE FROM uploads ")
+}
+
+func (t txn) run(ctx context.Context, query string, args ...any) (int64, error) {
 	r, err := t.tx.ExecContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
 	if err != nil {
 		*t.changed = true // who knows
@@ -233,10 +251,14 @@ func (t txn) exec(ctx context.Context, query string, args ...any) (int64, error)
 }
 
 func (t txn) row(ctx context.Context, query string, args ...any) scanner {
-	if !strings.HasPrefix(query, "SELECT ") { // UPDATE … RETURNING
-		*t.changed = true
-	}
 	return t.tx.QueryRowContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
+}
+
+// returning is row for UPDATE … RETURNING. Whoever reads it says how the upload's
+// row is now.
+func (t txn) returning(ctx context.Context, query string, args ...any) scanner {
+	*t.changed = true
+	return t.row(ctx, query, args...)
 }
 
 // row reads one row outside of any transaction.

@@ -127,6 +127,9 @@ func (j *Journal) change(ctx context.Context, s step) (upload.Upload, error) {
 
 // load reads a row that is about to change.
 func (j *Journal) load(ctx context.Context, t txn, id upload.ID) (held, error) {
+	if r, ok := t.rows.row(id); ok {
+		return r, nil
+	}
 	var r held
 	err := t.row(ctx, `SELECT fence, lease_owner IS NOT NULL, `+j.columns+` FROM uploads WHERE id = ?`+j.store.Dialect.ForUpdate, id).
 		Scan(append([]any{&r.fence, &r.leased}, refs(&r.Upload)...)...)
@@ -153,7 +156,7 @@ func (s step) write(ctx context.Context, t txn, before held, all []stride) (uplo
 		after.Fence = before.fence
 	}
 	if len(set) > 0 {
-		n, err := t.exec(ctx, `UPDATE uploads SET `+strings.Join(set, ", ")+` WHERE id = ? AND fence = ? AND state = ?`,
+		n, err := t.execOn(ctx, s.id, `UPDATE uploads SET `+strings.Join(set, ", ")+` WHERE id = ? AND fence = ? AND state = ?`,
 			append(args, s.id, before.fence, before.State)...)
 		if err != nil {
 			return after, fmt.Errorf("update upload: %w", err)
@@ -166,6 +169,9 @@ func (s step) write(ctx context.Context, t txn, before held, all []stride) (uplo
 		if err := st.attend(ctx, t); err != nil {
 			return after, err
 		}
+	}
+	if keep {
+		t.rows.reads(held{after, before.fence, before.leased})
 	}
 	return after, nil
 }
@@ -211,7 +217,7 @@ func (s stride) adopt(ctx context.Context, t txn) error {
 	if s.outcome.Adopts() == "" {
 		return nil
 	}
-	n, err := t.exec(ctx, `UPDATE uploads SET content_key = NULL WHERE id = ? AND channel = ? AND content_key = ?
+	n, err := t.execOn(ctx, s.outcome.Adopts(), `UPDATE uploads SET content_key = NULL WHERE id = ? AND channel = ? AND content_key = ?
 		AND (verdict = 'unresolved' OR (state IN ('failed', 'cancelled') AND verdict NOT IN ('accepted', 'duplicate', 'partially_accepted')))`,
 		s.outcome.Adopts(), s.after.Channel, s.after.ContentKey)
 	if err == nil && n == 0 {
