@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,29 +44,22 @@ func (j *Journal) ClaimSome(ctx context.Context, c Claim, most int) ([]upload.Up
 	if err := j.begin(op); err != nil {
 		return nil, err
 	}
+	c.States = slices.DeleteFunc(slices.Clone(c.States), func(s upload.State) bool { return !s.Open() })
 	if len(c.States) == 0 || most < 1 {
 		return nil, nil
 	}
 	var got []upload.Upload
 	err := j.transactLightly(ctx, func(t txn) error {
 		got = got[:0] // a transaction may be done again
-		for _, q := range j.claimable(c) {
-			seqs, err := q.seqs(ctx, t, most-len(got))
+		seqs, err := j.claimable(ctx, t, c, most)
+		for _, seq := range seqs {
+			u, err := j.lease(ctx, t, seq, c)
 			if err != nil {
 				return err
 			}
-			for _, seq := range seqs {
-				u, err := j.lease(ctx, t, seq, c)
-				if err != nil {
-					return err
-				}
-				got = append(got, u)
-			}
-			if len(got) == most {
-				break
-			}
+			got = append(got, u)
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, j.fail(op, err)
@@ -84,63 +78,70 @@ func (j *Journal) lease(ctx context.Context, t txn, seq int64, c Claim) (upload.
 	return u, err
 }
 
-// claimable are the questions for what c may claim, in the order of their rank.
-// No row is in two of them.
-func (j *Journal) claimable(c Claim) []candidates {
+// claimable gives at most so many rows that may be claimed, in the order of their
+// rank; none has two.
+func (j *Journal) claimable(ctx context.Context, t txn, c Claim, most int) ([]int64, error) {
+	if j.store.Dialect.OneWriter {
+		query, args := c.atOnce(most)
+		return t.seqs(ctx, most, query, args)
+	}
+	var all []int64
+	for _, rank := range c.ranks() {
+		more, err := t.seqs(ctx, most-len(all), `SELECT seq FROM uploads`+rank.sql()+` ORDER BY spotted_at, seq LIMIT ?`+t.d.SkipLocked,
+			append(rank.args, most-len(all)))
+		all = append(all, more...)
+		if err != nil || len(all) == most {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// ranks are the conditions of each rank.
+func (c Claim) ranks() []where {
 	w := where{}
-	w.add(isOpen())
+	w.add(isOpen()) // as the index has it
 	w.add(`channel = ?`, c.Channel)
 	w.add(`next_attempt_at <= ?`, at(c.Now))
 	w.add(`(lease_until IS NULL OR lease_until <= ?)`, at(c.Now))
+	oneOf(&w, `state`, c.States)
 	fresh := w.and(`(attempt = 0 OR next_attempt_at <= ?)`, at(c.Now.Add(-overdue)))
 	retried := w.and(`attempt > 0 AND next_attempt_at > ?`, at(c.Now.Add(-overdue)))
-	ranks := []where{fresh, retried}
+	if len(c.First) == 0 {
+		return []where{fresh, retried}
+	}
+	urgent, others := fresh.and(`true`), fresh.and(`true`)
+	oneOf(&urgent, `kind`, c.First)
+	noneOf(&others, `kind`, c.First)
+	return []where{urgent, others, retried}
+}
+
+// atOnce asks for all ranks in one question, where rows are not locked one by one:
+// each state by itself, from an index that holds its rows in their order. What is
+// asked for often is part of the text, one of few: SQLite lays a statement out anew
+// whenever a limit is bound, even the same again, and each bound value costs.
+func (c Claim) atOnce(most int) (string, []any) {
+	args := []any{c.Channel, at(c.Now), at(c.Now.Add(-overdue))} // ?1, ?2, ?3; the kinds follow
+	fresh, retried := `(attempt = 0 OR next_attempt_at <= ?3)`, `attempt > 0 AND next_attempt_at > ?3`
+	ranks := []string{fresh, retried}
 	if len(c.First) > 0 {
-		urgent, others := fresh.and(`true`), fresh.and(`true`)
-		oneOf(&urgent, `kind`, c.First)
-		noneOf(&others, `kind`, c.First)
-		ranks = []where{urgent, others, retried}
+		kinds := make([]string, len(c.First))
+		for i := range kinds {
+			kinds[i] = "?" + strconv.Itoa(len(args)+1+i)
+		}
+		args = append(args, texts(c.First)...)
+		in := ` IN (` + strings.Join(kinds, ", ") + `)`
+		ranks = []string{fresh + ` AND kind` + in, fresh + ` AND kind NOT` + in, retried}
 	}
-	if j.store.Dialect.OneWriter {
-		return []candidates{{ranks, c.States, j.store.Dialect}}
-	}
-	all := make([]candidates, len(ranks))
-	for i, rank := range ranks {
-		all[i] = candidates{[]where{rank}, c.States, j.store.Dialect}
-	}
-	return all
-}
-
-// candidates is one question for rows to be claimed.
-type candidates struct {
-	ranks   []where
-	states  []upload.State
-	dialect Dialect
-}
-
-// query asks for the first rows, the oldest of each rank first.
-func (q candidates) query(most int) (string, []any) {
-	const order = ` ORDER BY spotted_at, seq LIMIT `
-	if !q.dialect.OneWriter {
-		w := q.ranks[0].and(`true`)
-		oneOf(&w, `state`, q.states)
-		return `SELECT seq FROM uploads` + w.sql() + order + `?` + q.dialect.SkipLocked, append(w.args, most)
-	}
-	// Where rows are not locked one by one, all ranks go into one question; each
-	// state by itself, from an index that holds its rows in their order. The limit
-	// is part of the text, one of few: SQLite lays out a statement anew whenever
-	// another limit, or the same again, is bound.
-	limit := strconv.Itoa(fewOf(most))
+	order := ` ORDER BY spotted_at, seq LIMIT ` + strconv.Itoa(fewOf(most))
 	var parts []string
-	var args []any
-	for rank, r := range q.ranks {
-		for _, s := range q.states {
-			w := r.and(`state = ?`, s)
-			parts = append(parts, `SELECT * FROM (SELECT `+strconv.Itoa(rank)+` AS rank, seq, spotted_at FROM uploads`+w.sql()+order+limit+`)`)
-			args = append(args, w.args...)
+	for rank, terms := range ranks {
+		for _, s := range c.States {
+			parts = append(parts, `SELECT * FROM (SELECT `+strconv.Itoa(rank)+` AS rank, seq, spotted_at FROM uploads WHERE channel = ?1 AND state = '`+string(s)+
+				`' AND next_attempt_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2) AND `+terms+order+`)`)
 		}
 	}
-	return `SELECT seq FROM (` + strings.Join(parts, ` UNION ALL `) + `) ORDER BY rank, spotted_at, seq LIMIT ` + limit, args
+	return `SELECT seq FROM (` + strings.Join(parts, ` UNION ALL `) + `)` + strings.Replace(order, ` BY`, ` BY rank,`, 1), args
 }
 
 // fewOf is the least power of two that is no less than n.
@@ -152,9 +153,8 @@ func fewOf(n int) int {
 	return p
 }
 
-// seqs gives the first rows.
-func (q candidates) seqs(ctx context.Context, t txn, most int) ([]int64, error) {
-	query, args := q.query(most)
+// seqs gives the rows that a question answers with, no more than most.
+func (t txn) seqs(ctx context.Context, most int, query string, args []any) ([]int64, error) {
 	rows, err := t.tx.QueryContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
 	if err != nil {
 		return nil, err
