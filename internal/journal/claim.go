@@ -51,9 +51,9 @@ func (j *Journal) ClaimSome(ctx context.Context, c Claim, most int) ([]upload.Up
 	var got []upload.Upload
 	err := j.transactLightly(ctx, func(t txn) error {
 		got = got[:0] // a transaction may be done again
-		seqs, err := j.claimable(ctx, t, c, most)
-		for _, seq := range seqs {
-			u, err := j.lease(ctx, t, seq, c)
+		ids, err := j.claimable(ctx, t, c, most)
+		for _, id := range ids {
+			u, err := j.lease(ctx, t, id, c)
 			if err != nil {
 				return err
 			}
@@ -68,10 +68,17 @@ func (j *Journal) ClaimSome(ctx context.Context, c Claim, most int) ([]upload.Up
 }
 
 // lease leases a row that may be claimed.
-func (j *Journal) lease(ctx context.Context, t txn, seq int64, c Claim) (upload.Upload, error) {
+func (j *Journal) lease(ctx context.Context, t txn, id upload.ID, c Claim) (upload.Upload, error) {
+	const take = `UPDATE uploads SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE id = ?`
+	if r, ok := t.rows.row(id); ok {
+		r.fence, r.leased = r.fence+1, true
+		_, err := t.execOn(ctx, id, take, c.Owner, at(c.Now.Add(c.Lease)), id)
+		t.rows.reads(r)
+		r.Fence = r.fence
+		return r.Upload, err
+	}
 	var u upload.Upload
-	err := t.returning(ctx, `UPDATE uploads SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE seq = ?
-		RETURNING fence, `+j.columns, c.Owner, at(c.Now.Add(c.Lease)), seq).Scan(append([]any{&u.Fence}, refs(&u)...)...)
+	err := t.returning(ctx, take+` RETURNING fence, `+j.columns, c.Owner, at(c.Now.Add(c.Lease)), id).Scan(append([]any{&u.Fence}, refs(&u)...)...)
 	if err == nil {
 		t.rows.reads(held{u, u.Fence, true})
 	}
@@ -80,14 +87,14 @@ func (j *Journal) lease(ctx context.Context, t txn, seq int64, c Claim) (upload.
 
 // claimable gives at most so many rows that may be claimed, in the order of their
 // rank; none has two.
-func (j *Journal) claimable(ctx context.Context, t txn, c Claim, most int) ([]int64, error) {
+func (j *Journal) claimable(ctx context.Context, t txn, c Claim, most int) ([]upload.ID, error) {
 	if j.store.Dialect.OneWriter {
 		query, args := c.atOnce(most)
-		return t.seqs(ctx, most, query, args)
+		return t.ids(ctx, most, query, args)
 	}
-	var all []int64
+	var all []upload.ID
 	for _, rank := range c.ranks() {
-		more, err := t.seqs(ctx, most-len(all), `SELECT seq FROM uploads`+rank.sql()+` ORDER BY spotted_at, seq LIMIT ?`+t.d.SkipLocked,
+		more, err := t.ids(ctx, most-len(all), `SELECT id FROM uploads`+rank.sql()+` ORDER BY spotted_at, seq LIMIT ?`+t.d.SkipLocked,
 			append(rank.args, most-len(all)))
 		all = append(all, more...)
 		if err != nil || len(all) == most {
@@ -141,7 +148,9 @@ func (c Claim) atOnce(most int) (string, []any) {
 				`' AND next_attempt_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2) AND `+terms+order+`)`)
 		}
 	}
-	return `SELECT seq FROM (` + strings.Join(parts, ` UNION ALL `) + `)` + strings.Replace(order, ` BY`, ` BY rank,`, 1), args
+	ordered := strings.Replace(order, ` BY`, ` BY rank,`, 1)
+	return `SELECT (SELECT id FROM uploads WHERE uploads.seq = due.seq) FROM (SELECT rank, seq, spotted_at FROM (` +
+		strings.Join(parts, ` UNION ALL `) + `)` + ordered + `) AS due` + ordered, args
 }
 
 // fewOf is the least power of two that is no less than n.
@@ -153,20 +162,20 @@ func fewOf(n int) int {
 	return p
 }
 
-// seqs gives the rows that a question answers with, no more than most.
-func (t txn) seqs(ctx context.Context, most int, query string, args []any) ([]int64, error) {
+// ids gives the rows that a question answers with, no more than most.
+func (t txn) ids(ctx context.Context, most int, query string, args []any) ([]upload.ID, error) {
 	rows, err := t.tx.QueryContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	var all []int64
+	var all []upload.ID
 	for len(all) < most && rows.Next() {
-		var seq int64
-		if err := rows.Scan(&seq); err != nil {
+		var id upload.ID
+		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		all = append(all, seq)
+		all = append(all, id)
 	}
 	return all, rows.Err()
 }

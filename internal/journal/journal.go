@@ -221,16 +221,20 @@ type txn struct {
 
 // exec gives the number of rows changed.
 func (t txn) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	if changesUploads(query) {
+	n, err := t.run(ctx, query, args...)
+	if (n > 0 || err != nil) && changesUploads(query) {
 		t.rows.changesAny()
 	}
-	return t.run(ctx, query, args...)
+	return n, err
 }
 
 // execOn is exec for a statement that changes no row of an upload but this one's.
 func (t txn) execOn(ctx context.Context, id upload.ID, query string, args ...any) (int64, error) {
-	t.rows.changes(id)
-	return t.run(ctx, query, args...)
+	n, err := t.run(ctx, query, args...)
+	if n > 0 || err != nil {
+		t.rows.changes(id)
+	}
+	return n, err
 }
 
 func changesUploads(query string) bool {
@@ -254,8 +258,8 @@ func (t txn) row(ctx context.Context, query string, args ...any) scanner {
 	return t.tx.QueryRowContext(t.d.uncut(ctx), t.d.Rebind(query), args...)
 }
 
-// returning is row for UPDATE … RETURNING. Whoever reads it says how the upload's
-// row is now.
+// returning is row for UPDATE … RETURNING of one upload's row. Whoever reads it says
+// how that is now.
 func (t txn) returning(ctx context.Context, query string, args ...any) scanner {
 	*t.changed = true
 	return t.row(ctx, query, args...)

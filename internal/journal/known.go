@@ -2,12 +2,11 @@ package journal
 
 import "github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 
-// mostKnown bounds how many rows are known at a time. There are as many as lanes,
-// and those whose holder is gone.
+// mostKnown bounds how many rows are known at a time: a megabyte of them.
 const mostKnown = 1024
 
-// known holds what the rows under a lease say, so that an outcome is recorded
-// without reading its row first. It is there where one process has the journal to
+// known holds what the open rows say that were written latest, so that an upload is
+// claimed, and its outcomes recorded, without reading its row first. It is there where one process has the journal to
 // itself, and belongs to whoever is committing. What is known is what is committed:
 // a statement that changes rows makes them unknown, and whoever knows how they
 // read afterwards says so; both come into force with the transaction. Where it
@@ -66,7 +65,7 @@ func (k *knowing) end(committed bool) {
 	if all == nil {
 		return
 	}
-	if !committed || k.none || len(all.rows) > mostKnown {
+	if !committed || k.none {
 		all.rows = map[upload.ID]held{}
 	}
 	if !committed {
@@ -78,5 +77,11 @@ func (k *knowing) end(committed bool) {
 		} else {
 			all.rows[id] = *r
 		}
+	}
+	for id := range all.rows { // any will do
+		if len(all.rows) <= mostKnown {
+			break
+		}
+		delete(all.rows, id)
 	}
 }

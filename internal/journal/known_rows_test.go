@@ -32,6 +32,12 @@ func (l ledger) settled(name string) upload.Upload {
 	l.t.Helper()
 	_, _, err := l.Spot(l.t.Context(), upload.Sighting{Channel: upload.Flu, Filename: name, At: now, Complete: true})
 	l.must(err)
+	return l.claimed()
+}
+
+// claimed gives an upload that was not under a lease.
+func (l ledger) claimed() upload.Upload {
+	l.t.Helper()
 	u, _, err := l.Claim(l.t.Context(), journal.Claim{Channel: upload.Flu, States: upload.OpenStates(), Owner: "test", Lease: time.Minute, Now: now})
 	l.must(err)
 	return u
@@ -49,17 +55,16 @@ func (l ledger) leased(name, content string) upload.Upload {
 func (l ledger) agrees(after string) int {
 	l.t.Helper()
 	all := l.Known()
-	for u, fence := range all {
+	for u, leased := range all {
 		row, err := l.Get(l.t.Context(), u.ID)
 		l.must(err)
+		var owned bool
+		l.must(l.DB().QueryRowContext(l.t.Context(), `SELECT fence, lease_owner IS NOT NULL FROM uploads WHERE id = ?`, u.ID).Scan(&row.Fence, &owned))
 		if diff := cmp.Diff(row, u); diff != "" {
 			l.t.Errorf("after %s the row reads otherwise than it is known (-row +known):\n%s", after, diff)
 		}
-		var now int64
-		var owned bool
-		l.must(l.DB().QueryRowContext(l.t.Context(), `SELECT fence, lease_owner IS NOT NULL FROM uploads WHERE id = ?`, u.ID).Scan(&now, &owned))
-		if now != fence || !owned {
-			l.t.Errorf("after %s: fence %d, known as %d; under a lease: %v", after, now, fence, owned)
+		if owned != leased {
+			l.t.Errorf("after %s: under a lease %v, known as %v", after, owned, leased)
 		}
 	}
 	return len(all)
@@ -100,6 +105,22 @@ func TestARowKnownReadsAsItIsInTheDatabase(t *testing.T) {
 		"release": {func(l ledger, u upload.Upload) error { return l.Release(l.t.Context(), u) }, 1, nil},
 		"the end of the lease": {func(l ledger, u upload.Upload) error {
 			_, err := l.Record(l.t.Context(), u, upload.Sent(ticket, ""), now, false)
+			return err
+		}, 2, nil},
+		"a claim after it": {func(l ledger, u upload.Upload) error {
+			if _, err := l.Record(l.t.Context(), u, upload.Sent(ticket, ""), now, false); err != nil {
+				return err
+			}
+			again := l.claimed()
+			row, err := l.Get(l.t.Context(), u.ID)
+			row.Fence = u.Fence + 1
+			if diff := cmp.Diff(row, again); diff != "" {
+				l.t.Errorf("claimed (-row +claimed):\n%s", diff)
+			}
+			return err
+		}, 2, nil},
+		"its end": {func(l ledger, u upload.Upload) error {
+			_, err := l.Record(l.t.Context(), u, upload.Failed(upload.ServerError, ""), now, false)
 			return err
 		}, 1, nil},
 		"findings": {func(l ledger, u upload.Upload) error {

@@ -170,8 +170,8 @@ func (s step) write(ctx context.Context, t txn, before held, all []stride) (uplo
 			return after, err
 		}
 	}
-	if keep {
-		t.rows.reads(held{after, before.fence, before.leased})
+	if after.State.Open() && !s.seize {
+		t.rows.reads(held{after, before.fence, keep && before.leased})
 	}
 	return after, nil
 }
