@@ -86,16 +86,17 @@ func (j *Journal) lease(ctx context.Context, t txn, id upload.ID, c Claim) (uplo
 }
 
 // claimable gives at most so many rows that may be claimed, in the order of their
-// rank; none has two.
+// rank; none has two. A rank is asked for only if those before it are not enough:
+// to find that none of ten thousand fresh files is a retried one takes reading all.
 func (j *Journal) claimable(ctx context.Context, t txn, c Claim, most int) ([]upload.ID, error) {
-	if j.store.Dialect.OneWriter {
-		query, args := c.atOnce(most)
-		return t.ids(ctx, most, query, args)
+	ask := c.lockingRows
+	if t.d.OneWriter {
+		ask = c.stateByState
 	}
 	var all []upload.ID
-	for _, rank := range c.ranks() {
-		more, err := t.ids(ctx, most-len(all), `SELECT id FROM uploads`+rank.sql()+` ORDER BY spotted_at, seq LIMIT ?`+t.d.SkipLocked,
-			append(rank.args, most-len(all)))
+	for _, r := range c.ranks() {
+		query, args := ask(r, most-len(all), t.d)
+		more, err := t.ids(ctx, most-len(all), query, args)
 		all = append(all, more...)
 		if err != nil || len(all) == most {
 			return all, err
@@ -104,53 +105,69 @@ func (j *Journal) claimable(ctx context.Context, t txn, c Claim, most int) ([]up
 	return all, nil
 }
 
-// ranks are the conditions of each rank.
-func (c Claim) ranks() []where {
-	w := where{}
-	w.add(isOpen()) // as the index has it
-	w.add(`channel = ?`, c.Channel)
-	w.add(`next_attempt_at <= ?`, at(c.Now))
-	w.add(`(lease_until IS NULL OR lease_until <= ?)`, at(c.Now))
-	oneOf(&w, `state`, c.States)
-	fresh := w.and(`(attempt = 0 OR next_attempt_at <= ?)`, at(c.Now.Add(-overdue)))
-	retried := w.and(`attempt > 0 AND next_attempt_at > ?`, at(c.Now.Add(-overdue)))
-	if len(c.First) == 0 {
-		return []where{fresh, retried}
-	}
-	urgent, others := fresh.and(`true`), fresh.and(`true`)
-	oneOf(&urgent, `kind`, c.First)
-	noneOf(&others, `kind`, c.First)
-	return []where{urgent, others, retried}
+// rank is what tells one rank from the others.
+type rank struct {
+	retried bool
+	kinds   []upload.Kind // only these, or all but these
+	others  bool
 }
 
-// atOnce asks for all ranks in one question, where rows are not locked one by one:
-// each state by itself, from an index that holds its rows in their order. What is
-// asked for often is part of the text, one of few: SQLite lays a statement out anew
-// whenever a limit is bound, even the same again, and each bound value costs.
-func (c Claim) atOnce(most int) (string, []any) {
-	args := []any{c.Channel, at(c.Now), at(c.Now.Add(-overdue))} // ?1, ?2, ?3; the kinds follow
-	fresh, retried := `(attempt = 0 OR next_attempt_at <= ?3)`, `attempt > 0 AND next_attempt_at > ?3`
-	ranks := []string{fresh, retried}
-	if len(c.First) > 0 {
-		kinds := make([]string, len(c.First))
-		for i := range kinds {
-			kinds[i] = "?" + strconv.Itoa(len(args)+1+i)
-		}
-		args = append(args, texts(c.First)...)
-		in := ` IN (` + strings.Join(kinds, ", ") + `)`
-		ranks = []string{fresh + ` AND kind` + in, fresh + ` AND kind NOT` + in, retried}
+func (c Claim) ranks() []rank {
+	if len(c.First) == 0 {
+		return []rank{{}, {retried: true}}
 	}
-	order := ` ORDER BY spotted_at, seq LIMIT ` + strconv.Itoa(fewOf(most))
-	var parts []string
-	for rank, terms := range ranks {
-		for _, s := range c.States {
-			parts = append(parts, `SELECT * FROM (SELECT `+strconv.Itoa(rank)+` AS rank, seq, spotted_at FROM uploads WHERE channel = ?1 AND state = '`+string(s)+
-				`' AND next_attempt_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2) AND `+terms+order+`)`)
-		}
+	return []rank{{kinds: c.First}, {kinds: c.First, others: true}, {retried: true}}
+}
+
+// terms are the rank's conditions; the arguments are numbered.
+func (r rank) terms() (terms string, kinds []any) {
+	if r.retried {
+		return `attempt > 0 AND next_attempt_at > ?3`, nil
 	}
-	ordered := strings.Replace(order, ` BY`, ` BY rank,`, 1)
-	return `SELECT (SELECT id FROM uploads WHERE uploads.seq = due.seq) FROM (SELECT rank, seq, spotted_at FROM (` +
-		strings.Join(parts, ` UNION ALL `) + `)` + ordered + `) AS due` + ordered, args
+	terms = `(attempt = 0 OR next_attempt_at <= ?3)`
+	if len(r.kinds) == 0 {
+		return terms, nil
+	}
+	numbers := make([]string, len(r.kinds))
+	for i := range numbers {
+		numbers[i] = "?" + strconv.Itoa(4+i)
+	}
+	in := ` IN (`
+	if r.others {
+		in = ` NOT IN (`
+	}
+	return terms + ` AND kind` + in + strings.Join(numbers, ", ") + `)`, texts(r.kinds)
+}
+
+const (
+	claimableNow = `channel = ?1 AND next_attempt_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2)`
+	oldestFirst  = ` ORDER BY spotted_at, seq LIMIT `
+)
+
+// lockingRows asks for the rank's first rows, each of which is locked.
+func (c Claim) lockingRows(r rank, most int, d Dialect) (string, []any) {
+	terms, kinds := r.terms()
+	states := make([]string, len(c.States))
+	for i, s := range c.States {
+		states[i] = `'` + string(s) + `'`
+	}
+	return `SELECT id FROM uploads WHERE ` + isOpen() + ` AND state IN (` + strings.Join(states, ", ") + `) AND ` + claimableNow + ` AND ` + terms +
+		oldestFirst + strconv.Itoa(most) + d.SkipLocked, append([]any{c.Channel, at(c.Now), at(c.Now.Add(-overdue))}, kinds...)
+}
+
+// stateByState asks for the rank's first rows, each state by itself, from an index
+// that holds its rows in their order. What is asked for often is part of the text,
+// one of few: SQLite lays a statement out anew whenever a limit is bound, even the
+// same again, and each value that is bound costs.
+func (c Claim) stateByState(r rank, most int, _ Dialect) (string, []any) {
+	terms, kinds := r.terms()
+	order := oldestFirst + strconv.Itoa(fewOf(most))
+	parts := make([]string, len(c.States))
+	for i, s := range c.States {
+		parts[i] = `SELECT * FROM (SELECT seq, spotted_at FROM uploads WHERE state = '` + string(s) + `' AND ` + claimableNow + ` AND ` + terms + order + `)`
+	}
+	return `SELECT (SELECT id FROM uploads WHERE uploads.seq = due.seq) FROM (SELECT * FROM (` + strings.Join(parts, ` UNION ALL `) + `)` + order + `) AS due` + order,
+		append([]any{c.Channel, at(c.Now), at(c.Now.Add(-overdue))}, kinds...)
 }
 
 // fewOf is the least power of two that is no less than n.

@@ -28,7 +28,8 @@ const (
 
 // Dialect is what differs between databases.
 type Dialect struct {
-	// Rebind turns ? placeholders into the driver's; nil: they are its own.
+	// Rebind turns the placeholders ? and ?1, ?2 … (never both in one query) into the
+	// driver's; nil: they are its own.
 	Rebind func(query string) string
 	// ForUpdate ends a SELECT whose row is changed in the same transaction;
 	// empty where transactions that write exclude one another.

@@ -96,7 +96,7 @@ func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	return d.DialContext(ctx, network, addr)
 }
 
-// rebind turns ? into $1, $2, …; no query of the journal has a ? in a text.
+// rebind turns ? into $1, $2, … and ?1, ?2, … too; no query of the journal has a ? in a text.
 func rebind(query string) string {
 	var b strings.Builder
 	b.Grow(len(query) + 16)
@@ -107,9 +107,10 @@ func rebind(query string) string {
 		if !found {
 			return b.String()
 		}
-		n++
 		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(n))
-		query = after
+		if query = after; query == "" || query[0] < '0' || query[0] > '9' { // else it has its number
+			n++
+			b.WriteString(strconv.Itoa(n))
+		}
 	}
 }

@@ -20,6 +20,7 @@ func TestPlaceholdersAreNumbered(t *testing.T) {
 		`SELECT 1`:                   `SELECT 1`,
 		`a = ? AND b IN (?, ?)`:      `a = $1 AND b IN ($2, $3)`,
 		`?`:                          `$1`,
+		`a = ?1 AND b IN (?12, ?1)`:  `a = $1 AND b IN ($12, $1)`,
 		`x LIKE lower(?) ESCAPE '\'`: `x LIKE lower($1) ESCAPE '\'`,
 	} {
 		if got := rebind(in); got != want {

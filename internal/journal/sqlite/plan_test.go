@@ -50,7 +50,7 @@ func TestClaimsReadOneStateAtATimeInOrder(t *testing.T) {
 	exercise(t, j)
 	claims := 0
 	for _, q := range said() {
-		if !strings.Contains(q, "AS due ORDER BY rank") {
+		if !strings.Contains(q, "AS due ORDER BY") {
 			continue
 		}
 		claims++
@@ -69,6 +69,33 @@ func TestClaimsReadOneStateAtATimeInOrder(t *testing.T) {
 	}
 	if claims == 0 {
 		t.Errorf("%d questions of claims", claims)
+	}
+}
+
+// To find that none of many fresh files is a retried one takes reading all of them:
+// it is not asked while there are fresh ones enough.
+func TestAClaimThatFindsEnoughFreshFilesAsksForNoRetriedOnes(t *testing.T) {
+	t.Parallel()
+	j, said := recording(t)
+	now := time.Unix(1000, 0)
+	for _, name := range []string{"a.csv", "b.csv"} {
+		if _, _, err := j.Spot(t.Context(), upload.Sighting{Channel: upload.Flu, Filename: name, At: now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := func(most int) (retried bool) {
+		before := len(said())
+		c := journal.Claim{Channel: upload.Flu, States: upload.OpenStates(), Owner: "o", Lease: time.Minute, Now: now}
+		if _, err := j.ClaimSome(t.Context(), c, most); err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(said()[before:], func(q string) bool { return strings.Contains(q, "attempt > 0") })
+	}
+	if asked(1) {
+		t.Error("asked for retried files, with two fresh ones there")
+	}
+	if !asked(2) {
+		t.Error("did not ask for retried files, with one fresh one there")
 	}
 }
 
