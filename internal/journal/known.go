@@ -46,7 +46,7 @@ func (k *knowing) reads(r held) {
 	if k.before == nil {
 		return
 	}
-	r.Upload.Fence = 0
+	r.Fence = 0
 	k.since[r.ID] = &r
 }
 

@@ -126,8 +126,8 @@ func TestARowKnownReadsAsItIsInTheDatabase(t *testing.T) {
 		"findings": {func(l ledger, u upload.Upload) error {
 			return l.AddFindings(l.t.Context(), u.ID, []upload.Finding{{Severity: upload.Warning, Rule: "r"}}, now)
 		}, 1, nil},
-		"leases forgotten": {func(l ledger, u upload.Upload) error { return l.ForgetLeases(l.t.Context()) }, 0, nil},
-		"another's content": {func(l ledger, u upload.Upload) error {
+		"leases forgotten": {func(l ledger, _ upload.Upload) error { return l.ForgetLeases(l.t.Context()) }, 0, nil},
+		"another's content": {func(l ledger, _ upload.Upload) error {
 			_, err := l.DB().ExecContext(l.t.Context(), `INSERT INTO delivered VALUES ('flu', 'sha-256:d', 'earlier', 'accepted', 0)`)
 			l.must(err)
 			w := l.settled("d.csv")

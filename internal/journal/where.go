@@ -1,9 +1,6 @@
 package journal
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // where gathers conditions and their arguments.
 type where struct {
@@ -13,11 +10,6 @@ type where struct {
 
 func (w *where) add(term string, args ...any) {
 	w.terms, w.args = append(w.terms, term), append(w.args, args...)
-}
-
-// and is w with one more condition; w stays as it is.
-func (w *where) and(term string, args ...any) where {
-	return where{append(slices.Clip(w.terms), term), append(slices.Clip(w.args), args...)}
 }
 
 func (w *where) sql() string {
@@ -32,11 +24,6 @@ func oneOf[T ~string](w *where, column string, values []T) {
 	if len(values) > 0 {
 		w.add(column+` IN (`+marks(len(values))+`)`, texts(values)...)
 	}
-}
-
-// noneOf adds that the column has none of the values.
-func noneOf[T ~string](w *where, column string, values []T) {
-	w.add(column+` NOT IN (`+marks(len(values))+`)`, texts(values)...)
 }
 
 func texts[T ~string](values []T) []any {
