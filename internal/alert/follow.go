@@ -16,7 +16,7 @@ type Feed interface {
 }
 
 // followPage is how many events are turned into alerts at once.
-const followPage = 200
+const followPage = 1000
 
 // errMoved says that another process made alerts of these events meanwhile.
 var errMoved = errors.New("the cursor has moved")

@@ -120,7 +120,7 @@ func (a *App) runAlerts(ctx context.Context, wg *sync.WaitGroup) {
 
 // gather is how long events gather before they are looked at: in a busy moment
 // there are hundreds a second, and a message to people has that long.
-const gather = 200 * time.Millisecond
+const gather = 500 * time.Millisecond
 
 // followAlerts makes alerts of what happens to files.
 func (a *App) followAlerts(ctx context.Context) {

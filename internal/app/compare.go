@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -19,6 +20,11 @@ func (a *App) comparing(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case batch := <-a.compare:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(compareGather):
+			}
 			for batch := range a.alsoCompare(batch) {
 				if err := a.compareBatch(ctx, batch); err != nil && ctx.Err() == nil {
 					a.log.Warn("files of a batch were not compared with each other", slog.String("batch_id", batch), slog.Any("error", err))
@@ -27,6 +33,10 @@ func (a *App) comparing(ctx context.Context) {
 		}
 	}
 }
+
+// compareGather is how long a batch waits for the others of its batch and for other
+// batches: of hundreds of files a second each would be a question to the journal.
+const compareGather = 200 * time.Millisecond
 
 // alsoCompare gives the batch and all others that wait, each once: many of one
 // batch leave validation while it is being looked at.

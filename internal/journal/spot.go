@@ -52,29 +52,18 @@ func (j *Journal) spotTogether(ctx context.Context, all []upload.Sighting, answe
 	if j.begin("spot") != nil {
 		return false
 	}
-	var fresh []int
-	for i, s := range all {
-		a := &answers[i]
-		if a.Upload, a.How, a.Err = j.foretell(ctx, j.row, s); a.Err != nil {
-			return false
-		}
-		if a.How == upload.Began {
-			fresh = append(fresh, i)
-		}
-	}
-	if len(fresh) == 0 {
-		return true
-	}
+	began := false
 	err := j.transact(ctx, func(t txn) error {
-		for _, i := range fresh {
+		for i, s := range all {
 			a := &answers[i]
-			if a.Upload, a.How, a.Err = j.startWithin(ctx, t, all[i]); a.Err != nil {
+			if a.Upload, a.How, a.Err = j.startWithin(ctx, t, s); a.Err != nil {
 				return a.Err
 			}
+			began = began || a.How == upload.Began
 		}
 		return nil
 	})
-	if err == nil {
+	if err == nil && began {
 		j.notify()
 	}
 	return err == nil
