@@ -122,6 +122,7 @@ func serve(ctx context.Context, c Call, args []string) int {
 		return exitUsage
 	}
 	limitMemory(c.Environ, os.DirFS("/"))
+	spareProcessors(c.Environ)
 	for {
 		saveMemory(c.Environ, careful)
 		a, err := New(ctx, cfg, c.Stdout, c.Seams)
