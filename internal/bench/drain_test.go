@@ -23,7 +23,7 @@ const commitsPerUpload = 10
 // drain measures many small files from the first rename to the last original
 // put away.
 func (b *bench) drain(ctx context.Context, t *testing.T) {
-	n, lanes := setting(t, "HQMS_BENCH_FILES", drained), setting(t, "HQMS_BENCH_LANES", 8)
+	n, lanes := setting(t, "HQMS_BENCH_FILES", drained), setting(t, "HQMS_BENCH_LANES", 32)
 	const sample = 1000
 	before := spent(t)
 	commit := commits(ctx, t, sample) / sample

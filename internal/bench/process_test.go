@@ -114,6 +114,7 @@ func (b *bench) sandbox(ctx context.Context, t *testing.T, args ...string) strin
 	t.Helper()
 	addr := freeAddr(ctx, t)
 	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "hqms-sandbox"), append([]string{"serve", "-listen", addr, "-step", "1ms"}, args...)...)
+	cmd.Env = append(os.Environ(), "GOGC=400") // its garbage is not what is measured
 	must(t, cmd.Start())
 	b.server = cmd.Process.Pid
 	ended := make(chan struct{})
