@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTheRuntimeHasAProcessorForEachThreadAtTheDiskUnlessTheOperatorChose(t *testing.T) { //nolint:paralleltest // it is the whole process's
+func TestTheRuntimeHasAProcessorForTheThreadAtTheDiskUnlessTheOperatorChose(t *testing.T) { //nolint:paralleltest // it is the whole process's
 	before := runtime.GOMAXPROCS(3)
 	defer runtime.GOMAXPROCS(before)
 	for _, c := range []struct {

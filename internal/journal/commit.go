@@ -27,6 +27,7 @@ type commits struct {
 
 	relaxed bool   // by whoever is committing: commits do not wait for the disk now
 	known   *known // by whoever is committing
+	latest  int    // by whoever is committing: changes in the latest commit
 	changes atomic.Int64
 
 	mu     sync.Mutex
@@ -83,9 +84,16 @@ func (c *commits) withdraw(own *change) bool {
 	return false
 }
 
-// gather lets everybody run who can, as long as that brings more changes. Where
-// nobody can it takes no time; where many can, the fewest commits are the fastest.
+// crowd is how many changes a commit held if many come at once.
+const crowd = 4
+
+// gather lets everybody run who can, as long as that brings more changes: where many
+// come, the fewest commits are the fastest. Where few do, the one that is there is
+// not to wait for work that brings none.
 func (c *commits) gather() {
+	if c.latest < crowd {
+		return
+	}
 	for before, now := -1, 0; now > before; {
 		runtime.Gosched()
 		c.mu.Lock()
@@ -101,6 +109,7 @@ func (c *commits) commit(ctx context.Context) {
 	together := c.queued
 	c.queued = nil
 	c.mu.Unlock()
+	c.latest = len(together)
 	if len(together) == 0 {
 		return
 	}

@@ -113,7 +113,6 @@ func dsn(path string, more url.Values) string {
 		"foreign_keys(1)",
 		"temp_store(MEMORY)",
 		"journal_size_limit(67108864)",
-		"wal_autocheckpoint(4000)",
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: more.Encode()}
 	return u.String()
