@@ -36,11 +36,7 @@ func uninterrupted(call func() error) error {
 // openAt opens name in dir, never through a symbolic link and never waiting for
 // the other end of a FIFO.
 func openAt(dir *os.File, name string, flags int, mode uint32) (*os.File, error) {
-	fd := -1
-	err := uninterrupted(func() (err error) {
-		fd, err = unix.Openat(int(dir.Fd()), name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, mode)
-		return err
-	})
+	fd, err := descriptorAt(dir, name, flags|unix.O_NONBLOCK, mode)
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EISDIR) {
 		return nil, ErrNotRegular
 	}
@@ -61,15 +57,20 @@ func openAt(dir *os.File, name string, flags int, mode uint32) (*os.File, error)
 
 // openDirAt opens the directory name in dir, not through a symbolic link.
 func openDirAt(dir *os.File, name string) (*os.File, error) {
-	fd := -1
-	err := uninterrupted(func() (err error) {
-		fd, err = unix.Openat(int(dir.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		return err
-	})
+	fd, err := descriptorAt(dir, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), name), nil
+}
+
+// descriptorAt opens name in dir, not through a symbolic link.
+func descriptorAt(dir *os.File, name string, flags int, mode uint32) (fd int, err error) {
+	err = uninterrupted(func() (err error) {
+		fd, err = unix.Openat(int(dir.Fd()), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		return err
+	})
+	return fd, err
 }
 
 func renameAt(from *os.File, name string, to *os.File, target string) error {

@@ -95,8 +95,8 @@ func (j *Journal) claimable(ctx context.Context, t txn, c Claim, most int) ([]up
 	}
 	var all []upload.ID
 	for _, r := range c.ranks() {
-		query, args := ask(r, most-len(all), t.d)
-		more, err := t.ids(ctx, most-len(all), query, args)
+		args := append([]any{c.Channel, at(c.Now), at(c.Now.Add(-overdue))}, r.kinds...)
+		more, err := t.ids(ctx, most-len(all), ask(r.terms, most-len(all), t.d), args)
 		all = append(all, more...)
 		if err != nil || len(all) == most {
 			return all, err
@@ -105,38 +105,24 @@ func (j *Journal) claimable(ctx context.Context, t txn, c Claim, most int) ([]up
 	return all, nil
 }
 
-// rank is what tells one rank from the others.
+// rank is what tells one rank from the others: its conditions, whose arguments are
+// numbered, and those of the kinds, ?4 and on.
 type rank struct {
-	retried bool
-	kinds   []upload.Kind // only these, or all but these
-	others  bool
+	terms string
+	kinds []any
 }
 
 func (c Claim) ranks() []rank {
+	const fresh, retried = `(attempt = 0 OR next_attempt_at <= ?3)`, `attempt > 0 AND next_attempt_at > ?3`
 	if len(c.First) == 0 {
-		return []rank{{}, {retried: true}}
+		return []rank{{terms: fresh}, {terms: retried}}
 	}
-	return []rank{{kinds: c.First}, {kinds: c.First, others: true}, {retried: true}}
-}
-
-// terms are the rank's conditions; the arguments are numbered.
-func (r rank) terms() (terms string, kinds []any) {
-	if r.retried {
-		return `attempt > 0 AND next_attempt_at > ?3`, nil
-	}
-	terms = `(attempt = 0 OR next_attempt_at <= ?3)`
-	if len(r.kinds) == 0 {
-		return terms, nil
-	}
-	numbers := make([]string, len(r.kinds))
+	numbers := make([]string, len(c.First))
 	for i := range numbers {
 		numbers[i] = "?" + strconv.Itoa(4+i)
 	}
-	in := ` IN (`
-	if r.others {
-		in = ` NOT IN (`
-	}
-	return terms + ` AND kind` + in + strings.Join(numbers, ", ") + `)`, texts(r.kinds)
+	list, kinds := `(`+strings.Join(numbers, ", ")+`)`, texts(c.First)
+	return []rank{{fresh + ` AND kind IN ` + list, kinds}, {fresh + ` AND kind NOT IN ` + list, kinds}, {terms: retried}}
 }
 
 const (
@@ -144,30 +130,27 @@ const (
 	oldestFirst  = ` ORDER BY spotted_at, seq LIMIT `
 )
 
-// lockingRows asks for the rank's first rows, each of which is locked.
-func (c Claim) lockingRows(r rank, most int, d Dialect) (string, []any) {
-	terms, kinds := r.terms()
+// lockingRows asks for a rank's first rows, each of which is locked.
+func (c Claim) lockingRows(terms string, most int, d Dialect) string {
 	states := make([]string, len(c.States))
 	for i, s := range c.States {
 		states[i] = `'` + string(s) + `'`
 	}
 	return `SELECT id FROM uploads WHERE ` + isOpen() + ` AND state IN (` + strings.Join(states, ", ") + `) AND ` + claimableNow + ` AND ` + terms +
-		oldestFirst + strconv.Itoa(most) + d.SkipLocked, append([]any{c.Channel, at(c.Now), at(c.Now.Add(-overdue))}, kinds...)
+		oldestFirst + strconv.Itoa(most) + d.SkipLocked
 }
 
-// stateByState asks for the rank's first rows, each state by itself, from an index
+// stateByState asks for a rank's first rows, each state by itself, from an index
 // that holds its rows in their order. What is asked for often is part of the text,
 // one of few: SQLite lays a statement out anew whenever a limit is bound, even the
 // same again, and each value that is bound costs.
-func (c Claim) stateByState(r rank, most int, _ Dialect) (string, []any) {
-	terms, kinds := r.terms()
+func (c Claim) stateByState(terms string, most int, _ Dialect) string {
 	order := oldestFirst + strconv.Itoa(fewOf(most))
 	parts := make([]string, len(c.States))
 	for i, s := range c.States {
 		parts[i] = `SELECT * FROM (SELECT seq, spotted_at FROM uploads WHERE state = '` + string(s) + `' AND ` + claimableNow + ` AND ` + terms + order + `)`
 	}
-	return `SELECT (SELECT id FROM uploads WHERE uploads.seq = due.seq) FROM (SELECT * FROM (` + strings.Join(parts, ` UNION ALL `) + `)` + order + `) AS due` + order,
-		append([]any{c.Channel, at(c.Now), at(c.Now.Add(-overdue))}, kinds...)
+	return `SELECT (SELECT id FROM uploads WHERE uploads.seq = due.seq) FROM (SELECT * FROM (` + strings.Join(parts, ` UNION ALL `) + `)` + order + `) AS due` + order
 }
 
 // fewOf is the least power of two that is no less than n.

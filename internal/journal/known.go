@@ -6,12 +6,13 @@ import "github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 const mostKnown = 1024
 
 // known holds what the open rows say that were written latest, so that an upload is
-// claimed, and its outcomes recorded, without reading its row first. It is there where one process has the journal to
-// itself, and belongs to whoever is committing. What is known is what is committed:
-// a statement that changes rows makes them unknown, and whoever knows how they
-// read afterwards says so; both come into force with the transaction. Where it
-// fails, nothing is known any more. Even a row known wrongly would not be
-// overwritten: the guards on id, fence and state are part of the statement.
+// claimed, and its outcomes recorded, without reading its row first. It is there
+// where one process has the journal to itself, and belongs to whoever is committing.
+// What is known is what is committed: a statement that changes rows makes them
+// unknown, and whoever knows how they read afterwards says so; both come into force
+// with the transaction. Where it fails, nothing is known any more. Even a row known
+// wrongly would not be overwritten: the guards on id, fence and state are part of
+// the statement.
 type known struct{ rows map[upload.ID]held }
 
 // begin is what is known within one transaction; of a nil k that is nothing.
