@@ -35,7 +35,7 @@ type ledger struct {
 	opts Options
 
 	mu         sync.Mutex
-	store      *store
+	store      *store // nil: what is known goes with the process
 	tokens     map[string]*token
 	deliveries []*delivery // in the order of arrival
 	contents   map[contentKey]*Content
@@ -44,15 +44,19 @@ type ledger struct {
 	changed    chan struct{} // closed and replaced at every change
 }
 
-// openLedger reads the state of dir and writes its journal afresh.
-func openLedger(dir string, durable bool, opts Options) (*ledger, error) {
+// openLedger reads the state of opts.Dir and writes its journal afresh. Without
+// a directory there is none: nobody could read it later.
+func openLedger(opts Options) (*ledger, error) {
 	l := &ledger{opts: opts, changed: make(chan struct{})}
 	l.forget()
-	if err := readJournal(dir, l.apply); err != nil {
+	if opts.Dir == "" {
+		return l, nil
+	}
+	if err := readJournal(opts.Dir, l.apply); err != nil {
 		return nil, err
 	}
 	var err error
-	if l.store, err = newStore(dir, durable, l.records()); err != nil {
+	if l.store, err = newStore(opts.Dir, l.records()); err != nil {
 		return nil, err
 	}
 	return l, nil

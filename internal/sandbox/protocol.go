@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -22,9 +24,12 @@ const (
 
 // route tells the step of a path, and the channel that its base path names.
 func route(urlPath string) (step StepName, base upload.Channel, ok bool) {
-	for suffix, name := range map[string]StepName{pathToken: StepToken, pathUpload: StepUpload, pathResult: StepResult} {
-		if prefix, found := strings.CutSuffix(urlPath, suffix); found {
-			return name, channelOf(prefix), true
+	for _, p := range [...]struct {
+		suffix string
+		name   StepName
+	}{{pathToken, StepToken}, {pathUpload, StepUpload}, {pathResult, StepResult}} {
+		if prefix, found := strings.CutSuffix(urlPath, p.suffix); found {
+			return p.name, channelOf(prefix), true
 		}
 	}
 	return "", "", false
@@ -95,16 +100,30 @@ type call struct {
 	*http.Request
 	step  StepName
 	base  upload.Channel
+	query url.Values
 	token string
 	head  *bufio.Reader // the body, with room to look ahead
 }
 
+// heads keeps what uploads were looked ahead through, for those that follow.
+var heads = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4096) }}
+
 func newCall(r *http.Request, step StepName, base upload.Channel) *call {
-	c := &call{Request: r, step: step, base: base, token: r.URL.Query().Get("token")}
+	c := &call{Request: r, step: step, base: base, query: r.URL.Query()}
+	c.token = c.query.Get("token")
 	if step == StepUpload {
-		c.head = bufio.NewReaderSize(r.Body, 4096)
+		c.head, _ = heads.Get().(*bufio.Reader)
+		c.head.Reset(r.Body)
 	}
 	return c
+}
+
+// done gives back what the call was lent, once it is answered.
+func (c *call) done() {
+	if c.head != nil {
+		c.head.Reset(nil)
+		heads.Put(c.head)
+	}
 }
 
 // answer does what the call asks for.
@@ -127,9 +146,8 @@ func (s *Server) answer(c *call) answer {
 }
 
 func (s *Server) giveToken(c *call) answer {
-	q := c.URL.Query()
-	account := q.Get("loginid")
-	ok, err := s.ledger.login(account, q.Get("pwd"))
+	account := c.query.Get("loginid")
+	ok, err := s.ledger.login(account, c.query.Get("pwd"))
 	if err != nil {
 		return s.trouble(err)
 	}
@@ -146,7 +164,7 @@ func (s *Server) giveToken(c *call) answer {
 // takeUpload receives a package. It answers only when the package and its
 // place in the queue are durable.
 func (s *Server) takeUpload(c *call) answer {
-	coding, ok := codingOf(c.Request)
+	coding, ok := codingOf(c.query)
 	switch {
 	case !ok:
 		return refuse(badCoding)
@@ -205,10 +223,10 @@ func (c *call) filename() string {
 }
 
 // codingOf picks the code versions out of the query; false if one is no version.
-func codingOf(r *http.Request) (map[string]string, bool) {
+func codingOf(query url.Values) (map[string]string, bool) {
 	coding := map[string]string{}
 	for _, name := range []string{"rc020", "rc021", "rc022"} {
-		values, given := r.URL.Query()[name]
+		values, given := query[name]
 		if !given {
 			continue
 		}
@@ -241,10 +259,10 @@ type resultBody struct {
 	CheckGrade  *upload.Grades `json:"checkgrade,omitempty"`
 }
 
-// beijing is the time zone of the server's own times.
-func beijing(t time.Time) string {
-	return t.In(time.FixedZone("CST", 8*60*60)).Format(time.DateTime)
-}
+var chinaTime = time.FixedZone("CST", 8*60*60)
+
+// beijing is a time as the server shows it.
+func beijing(t time.Time) string { return t.In(chinaTime).Format(time.DateTime) }
 
 func (s *Server) giveResult(c *call) answer {
 	a, no := s.ledger.result(c.token, c.base)

@@ -61,7 +61,7 @@ func New(opts Options) (*Server, error) {
 func (s *Server) open() (err error) {
 	dir, durable := s.opts.Dir, true
 	if dir == "" {
-		durable = false // what goes with the process need not outlive a power cut
+		durable = false // what goes with the process is read by nobody after it
 		if dir, err = os.MkdirTemp("", "hqms-sandbox-"); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (s *Server) open() (err error) {
 	if s.lock, err = lockDir(dir); err != nil {
 		return err
 	}
-	s.ledger, err = openLedger(dir, durable, s.opts)
+	s.ledger, err = openLedger(s.opts)
 	return err
 }
 
@@ -144,7 +144,9 @@ func (s *Server) release() (err error) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if step, base, ok := route(r.URL.Path); ok {
 		r.Body = &stallGuard{ReadCloser: r.Body, conn: http.NewResponseController(w), stall: s.opts.Stall}
-		s.serveProtocol(w, newCall(r, step, base))
+		c := newCall(r, step, base)
+		defer c.done()
+		s.serveProtocol(w, c)
 		return
 	}
 	s.admin.ServeHTTP(w, r)

@@ -43,12 +43,18 @@ const copyBuffer = 32 << 10
 // copyBuffers keeps what packages are read through.
 var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
+// copyAll is io.Copy by a buffer that is lent.
+func copyAll(to io.Writer, from io.Reader) error {
+	buf, _ := copyBuffers.Get().(*[copyBuffer]byte)
+	defer copyBuffers.Put(buf)
+	_, err := io.CopyBuffer(to, from, buf[:])
+	return err
+}
+
 // Examine implements Examiner.
 func (s *Standards) Examine(ch upload.Channel, kind upload.Kind, csv io.Reader) (Examined, error) {
 	checker := validate.NewChecker(s.lib, ch, kind, validate.Options{Now: s.now(), MaxFindings: gradedFindings, Plans: s.plans})
-	buf, _ := copyBuffers.Get().(*[copyBuffer]byte)
-	defer copyBuffers.Put(buf)
-	if _, err := io.CopyBuffer(checker, csv, buf[:]); err != nil {
+	if err := copyAll(checker, csv); err != nil {
 		return Examined{}, err
 	}
 	report := checker.Close()

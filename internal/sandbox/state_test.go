@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -319,5 +320,15 @@ func TestTheOldestAreForgottenWhenThereAreTooMany(t *testing.T) {
 		if got := s.Arrivals(); len(got) != 3 || got[0].ID != 3 || len(s.Report().Contents) != 3 {
 			t.Errorf("got %+v", got)
 		}
+	}
+}
+
+func TestWithoutADirectoryNoJournalIsWritten(t *testing.T) {
+	t.Parallel()
+	r := start(t, Options{})
+	r.send("/flu", "flu_1.csv", "A\n1\n")
+	r.settled(1)
+	if _, err := os.Stat(filepath.Join(r.temporary, journalName)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a journal that nobody reads: %v", err)
 	}
 }

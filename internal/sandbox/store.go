@@ -55,12 +55,11 @@ type file interface {
 	Close() error
 }
 
-// store is the journal on disk: one JSON document per line, each synced before
-// append returns when durable is set.
+// store is the journal on disk: one JSON document per line. A nil store keeps
+// nothing.
 type store struct {
-	file    file
-	size    int64
-	durable bool
+	file file
+	size int64
 }
 
 // readJournal applies what the journal of dir holds; no journal holds nothing.
@@ -81,7 +80,7 @@ func readJournal(dir string, apply func(record) error) error {
 
 // newStore writes the journal of dir afresh, so that it does not grow for ever
 // and no torn line stays in it, and leaves it open for appending.
-func newStore(dir string, durable bool, records []record) (*store, error) {
+func newStore(dir string, records []record) (*store, error) {
 	name := filepath.Join(dir, journalName)
 	f, err := os.OpenFile(name+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -89,23 +88,22 @@ func newStore(dir string, durable bool, records []record) (*store, error) {
 	}
 	s := &store{file: f}
 	for _, rec := range records {
-		if err = s.append(rec); err != nil {
+		if err = s.write(rec); err != nil {
 			break
 		}
 	}
-	if err == nil && durable {
+	if err == nil {
 		err = f.Sync()
 	}
 	if err == nil {
 		err = os.Rename(name+".new", name)
 	}
-	if err == nil && durable {
+	if err == nil {
 		err = syncDir(dir, (*os.File).Sync)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create journal: %w", err), f.Close())
 	}
-	s.durable = durable
 	return s, nil
 }
 
@@ -134,22 +132,32 @@ func replay(r io.Reader, apply func(record) error) error {
 	}
 }
 
-// append writes one record. When it fails the file is cut back, so that a
-// failed record is never found later.
+// append makes one record durable. When it fails the file is cut back, so that
+// a failed record is never found later.
 func (s *store) append(rec record) error {
-	line, err := json.Marshal(rec)
-	if err != nil {
-		return fmt.Errorf("write journal: %w", err)
+	if s == nil {
+		return nil
 	}
-	n, err := s.file.Write(append(line, '\n'))
-	if err == nil && s.durable {
+	before := s.size
+	err := s.write(rec)
+	if err == nil {
 		err = s.file.Sync()
 	}
 	if err != nil {
+		s.size = before
 		return errors.Join(fmt.Errorf("write journal: %w", err), s.cutBack())
 	}
-	s.size += int64(n)
 	return nil
+}
+
+func (s *store) write(rec record) error {
+	line, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	n, err := s.file.Write(append(line, '\n'))
+	s.size += int64(n)
+	return err
 }
 
 func (s *store) cutBack() error {
@@ -160,7 +168,12 @@ func (s *store) cutBack() error {
 	return err
 }
 
-func (s *store) close() error { return s.file.Close() }
+func (s *store) close() error {
+	if s == nil {
+		return nil
+	}
+	return s.file.Close()
+}
 
 // syncDir makes created and renamed names of a directory durable.
 func syncDir(dir string, sync func(*os.File) error) error {

@@ -93,7 +93,7 @@ func (s *Server) examine(ctx context.Context, token string, end Arrival) (Arriva
 	sum := sha256.New()
 	seen, err := s.examiner.Examine(end.Channel, kind, io.TeeReader(count, sum))
 	if err == nil {
-		_, err = io.Copy(sum, count) // whatever the examiner left unread
+		err = copyAll(sum, count) // whatever the examiner left unread
 	}
 	if ctx.Err() != nil {
 		return end, ctx.Err()
