@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -106,18 +107,19 @@ func atServer(v upload.Verdict) bool {
 // copyNeeded copies what must not be forgotten. had is set to true for the
 // uploads whose one line has been written; damaged lines are counted.
 func (l *Log) copyNeeded(ctx context.Context, known Finder, name string, had map[upload.ID]bool, out *durable.File, damaged *int) (lines int, size int64, err error) {
+	var line bytes.Buffer
 	w := bufio.NewWriterSize(out, 64<<10)
 	readErr := l.read(ctx, name, 0, func(x Line) bool {
-		var line []byte
 		if x.Err != nil { // torn or damaged: nobody can read it
 			*damaged++
 			return true
 		}
-		if line, err = needed(ctx, known, x.Upload, had); err != nil || line == nil {
+		line.Reset()
+		if err = needed(ctx, known, x.Upload, had, &line); err != nil || line.Len() == 0 {
 			return err == nil
 		}
-		lines, size = lines+1, size+int64(len(line))
-		_, err = w.Write(line)
+		lines, size = lines+1, size+int64(line.Len())
+		_, err = w.Write(line.Bytes())
 		return err == nil
 	})
 	if readErr != nil && !errors.Is(readErr, errEnough) {
@@ -129,20 +131,20 @@ func (l *Log) copyNeeded(ctx context.Context, known Finder, name string, had map
 	return lines, size, err
 }
 
-// needed is the line that stays of u; nil: none.
-func needed(ctx context.Context, known Finder, u upload.Upload, had map[upload.ID]bool) ([]byte, error) {
+// needed writes the line that stays of u, or nothing.
+func needed(ctx context.Context, known Finder, u upload.Upload, had map[upload.ID]bool, to *bytes.Buffer) error {
 	written, has := had[u.ID]
 	switch {
 	case has && (written || !atServer(u.Verdict)):
-		return nil, nil
+		return nil
 	case has:
 		had[u.ID] = true
-		return encode(short(u))
+		return encode(to, short(u))
 	}
 	if _, has, err := known.Find(ctx, u.ID); err != nil || !has {
-		return nil, err
+		return err
 	}
-	return encode(u)
+	return encode(to, u)
 }
 
 // short is u without what is no longer of use once the server has it.

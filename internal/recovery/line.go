@@ -54,14 +54,18 @@ type record struct {
 	Fence         int64           `json:",omitzero"`
 }
 
-// encode makes an upload a line: its fields as JSON, those left out that are empty.
-func encode(u upload.Upload) ([]byte, error) {
+// encode adds an upload as a line: its fields as JSON, those left out that are
+// empty. After an error there is nothing new.
+func encode(to *bytes.Buffer, u upload.Upload) error {
 	u.Fence = 0
-	whole, err := json.Marshal((*record)(&u))
-	if err != nil {
-		return nil, fmt.Errorf("encode upload: %w", err)
+	at := to.Len()
+	to.WriteString(sealRoom)
+	if err := json.NewEncoder(to).Encode((*record)(&u)); err != nil {
+		to.Truncate(at)
+		return fmt.Errorf("encode upload: %w", err)
 	}
-	return append(sealed(whole), '\n'), nil
+	seal(to.Bytes()[at:])
+	return nil
 }
 
 // A line begins with the CRC-32C of all of it but this: a disk that returns other
@@ -70,14 +74,16 @@ func encode(u upload.Upload) ([]byte, error) {
 const (
 	sealFormat = `{"sum":"%08x",`
 	sealPrefix = `{"sum":"`
-	sealLength = len(sealPrefix) + 8 + len(`",`)
+	sealRoom   = sealPrefix + `00000000"` // before the line, whose first byte becomes the comma
+	sealLength = len(sealRoom) + len(`,`)
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func sealed(line []byte) []byte {
-	out := make([]byte, 0, sealLength+len(line)) // of which the line's first byte becomes its last
-	return append(fmt.Appendf(out, sealFormat, crc32.Checksum(line, castagnoli)), line[1:]...)
+// seal writes the sum of a line into the room before it.
+func seal(line []byte) {
+	sum := crc32.Checksum(bytes.TrimSuffix(line[len(sealRoom):], []byte("\n")), castagnoli)
+	_ = fmt.Appendf(line[:0], sealFormat, sum) // just as long
 }
 
 // unsealed reports whether the line is what was written.

@@ -1,12 +1,14 @@
 package recovery
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hqms-sidecar/hqms-sidecar/internal/durable"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -38,7 +40,7 @@ func TestALineHoldsTheFieldsThatAreNotEmpty(t *testing.T) {
 				delete(want, field)
 			}
 		}
-		line, err := encode(u)
+		line, err := lineFor(u)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +70,7 @@ func empty(v any) bool {
 func TestALineIsReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	u := deliveredUpload()
-	line, err := encode(u)
+	line, err := lineFor(u)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,9 +85,34 @@ func TestALineIsReadAsItWasWritten(t *testing.T) {
 
 func BenchmarkEncode(b *testing.B) {
 	u := deliveredUpload()
+	var line bytes.Buffer
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := encode(u); err != nil {
+		line.Reset()
+		if err := encode(&line, u); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func lineFor(u upload.Upload) ([]byte, error) {
+	var b bytes.Buffer
+	err := encode(&b, u)
+	return b.Bytes(), err
+}
+
+// BenchmarkKeep is a line's whole way to the disk.
+func BenchmarkKeep(b *testing.B) {
+	dir, err := durable.Open(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer dir.Close()
+	l, u := Open(dir), deliveredUpload()
+	defer l.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := l.Keep(u, u.UpdatedAt); err != nil {
 			b.Fatal(err)
 		}
 	}

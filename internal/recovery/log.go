@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ const (
 	monthly = "2006-01"
 	// maxLine bounds a line; ours are below 4 KiB.
 	maxLine = 1 << 20
+	// mostSpare is the largest buffer that is kept for the next lines.
+	mostSpare = 64 << 10
 )
 
 // Log is the recovery log. It is safe for concurrent use. The zero Log keeps
@@ -33,7 +36,8 @@ type Log struct {
 
 	queue struct {
 		mu    sync.Mutex
-		lines []*kept
+		next  *lines // those that wait; nil: none
+		spare []byte // what earlier ones were written in
 	}
 
 	mu    sync.Mutex // held by whoever writes; what follows is under it
@@ -68,48 +72,56 @@ func (l *Log) Keep(u upload.Upload, now time.Time) error {
 		return nil
 	}
 	u.UpdatedAt = now.UTC()
-	line, err := encode(u)
+	mine, err := l.enqueue(u)
 	if err != nil {
 		return err
 	}
-	k := &kept{line: line, month: now.UTC().Format(monthly)}
-	l.queue.mu.Lock()
-	l.queue.lines = append(l.queue.lines, k)
-	l.queue.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !k.done { // else another caller has written it with its own
+	if !mine.done { // else another caller has written it with its own
 		l.writeQueued()
 	}
-	return k.err
+	return mine.err
 }
 
-// kept is a line on its way; err is final when done is set.
-type kept struct {
-	line  []byte
+// lines are on their way together; done and err belong to whoever writes.
+type lines struct {
+	text  bytes.Buffer
 	month string
 	done  bool
-	err   error
+	err   error // final when done is set
+}
+
+// enqueue adds a line to those that wait.
+func (l *Log) enqueue(u upload.Upload) (*lines, error) {
+	l.queue.mu.Lock()
+	defer l.queue.mu.Unlock()
+	if l.queue.next == nil {
+		l.queue.next = &lines{text: *bytes.NewBuffer(l.queue.spare)}
+		l.queue.spare = nil
+	}
+	next := l.queue.next
+	next.month = u.UpdatedAt.Format(monthly)
+	return next, encode(&next.text, u)
 }
 
 // writeQueued writes all lines that wait and makes them durable at once: what
 // costs is the disk's write-through, not the line.
 func (l *Log) writeQueued() {
 	l.queue.mu.Lock()
-	together := l.queue.lines
-	l.queue.lines = nil
+	together := l.queue.next
+	l.queue.next = nil
 	l.queue.mu.Unlock()
-	var text []byte
-	for _, k := range together {
-		text = append(text, k.line...)
-	}
-	err := l.write(text, together[len(together)-1].month)
+	err := l.write(together.text.Bytes(), together.month)
 	if err != nil {
 		_ = l.drop() // the next line begins on a line of its own, whatever is left of this one
 		err = durable.Fault(err, "keep the recovery log")
 	}
-	for _, k := range together {
-		k.done, k.err = true, err
+	together.done, together.err = true, err
+	if text := together.text.Bytes(); cap(text) <= mostSpare {
+		l.queue.mu.Lock()
+		l.queue.spare = text[:0]
+		l.queue.mu.Unlock()
 	}
 }
 

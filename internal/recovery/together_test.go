@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"bytes"
 	"errors"
 	"runtime"
 	"sync"
@@ -54,7 +55,9 @@ func together(t *testing.T, many int, sync1 func(n int64) error) (syncs int64, e
 	}
 	for queued := 0; queued < many; runtime.Gosched() {
 		l.queue.mu.Lock()
-		queued = len(l.queue.lines)
+		if l.queue.next != nil {
+			queued = bytes.Count(l.queue.next.text.Bytes(), []byte("\n"))
+		}
 		l.queue.mu.Unlock()
 	}
 	close(goOn)
@@ -93,5 +96,32 @@ func TestNoneOfThemIsSaidToBeKeptWhenTheDiskIsFull(t *testing.T) {
 		if err == nil || upload.AsFault(err).Reason != upload.DiskFull {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+func TestAnUploadThatIsNoLineHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	dir, err := durable.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	l, good, bad := Open(dir), deliveredUpload(), deliveredUpload()
+	defer l.Close()
+	bad.SentAt = time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC) // of which JSON has no year
+	for _, u := range []upload.Upload{good, bad, bad, good} {
+		if err := l.Keep(u, u.UpdatedAt); (err != nil) != u.SentAt.Equal(bad.SentAt) {
+			t.Errorf("kept one sent at %s: %v", u.SentAt, err)
+		}
+	}
+	read := 0
+	for line, err := range l.Lines(t.Context()) {
+		if err != nil || line.Err != nil || !line.Upload.SentAt.Equal(good.SentAt) {
+			t.Errorf("line %d: %v, %v", read, err, line)
+		}
+		read++
+	}
+	if read != 2 {
+		t.Errorf("%d lines, want 2", read)
 	}
 }
