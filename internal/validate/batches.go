@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// batchKeys bounds the keys kept of all batches together, some 10 MB of them.
+	// batchKeys bounds the keys kept of all batches together: 2 MB of those that
+	// files have, 11 of those that they refer to.
 	batchKeys = 100_000
 	// batchAge is when a batch that never completed is forgotten.
 	batchAge = time.Hour
@@ -56,14 +57,14 @@ func newKeys(u upload.Upload) *keysOf {
 // Have implements Links.
 func (k *keysOf) Have(kind upload.Kind, columns string, key uint64) {
 	if k.full = k.full || len(k.have) >= batchKeys; !k.full {
-		k.have[batchKey{kind, columns, key}] = struct{}{}
+		k.have[batchKeyOf(kind, columns, key)] = struct{}{}
 	}
 }
 
 // Need implements Links.
 func (k *keysOf) Need(to upload.Kind, columns string, key uint64, row int64, ref Ref) {
 	if k.full = k.full || len(k.need) >= batchKeys; !k.full {
-		k.need = append(k.need, batchNeed{string(k.u.ID), batchKey{to, columns, key}, row, ref})
+		k.need = append(k.need, batchNeed{string(k.u.ID), to, columns, batchKeyOf(to, columns, key), row, ref})
 	}
 }
 

@@ -16,7 +16,7 @@ type ledger struct {
 	max      int
 	kept     []upload.Finding
 	tally    upload.Tally
-	counts   [][]int64 // rule, column + 1, with -1 for no column; nil: the rule was not broken
+	counts   [][]int64 // rule, column + 1, with -1 for no column; nil: the rule was not broken, or none
 	extra    map[[2]string]int64
 	row      int64
 	rowWrong bool
@@ -24,7 +24,7 @@ type ledger struct {
 }
 
 func newLedger(book *rulebook, layout *standard.Layout, limit int) *ledger {
-	return &ledger{book: book, layout: layout, max: limit, counts: make([][]int64, len(book.rules))}
+	return &ledger{book: book, layout: layout, max: limit}
 }
 
 // adopt continues an earlier ledger that knew no layout yet.
@@ -38,6 +38,9 @@ func (l *ledger) adopt(old *ledger) {
 }
 
 func (l *ledger) count(rule ruleID, column int, n int64) {
+	if l.counts == nil {
+		l.counts = make([][]int64, len(l.book.rules))
+	}
 	if l.counts[rule] == nil {
 		columns := 0
 		if l.layout != nil {

@@ -95,17 +95,28 @@ type Batch struct {
 	full  bool
 }
 
-type batchKey struct {
-	kind upload.Kind
-	name string
-	key  uint64
+// batchKey is one number of a kind, its columns and their values in a row (FNV-1a).
+type batchKey uint64
+
+func batchKeyOf(kind upload.Kind, columns string, key uint64) batchKey {
+	const prime = 1_099_511_628_211
+	for _, b := range []byte(kind) {
+		key = (key ^ uint64(b)) * prime
+	}
+	key *= prime
+	for _, b := range []byte(columns) {
+		key = (key ^ uint64(b)) * prime
+	}
+	return batchKey(key)
 }
 
 type batchNeed struct {
-	file string
-	batchKey
-	row int64
-	ref Ref
+	file    string
+	kind    upload.Kind
+	columns string
+	key     batchKey
+	row     int64
+	ref     Ref
 }
 
 // NewBatch makes one for up to limit keys in all; 0: a million.
@@ -130,14 +141,14 @@ type batchFile struct {
 // Have implements Links.
 func (f *batchFile) Have(kind upload.Kind, columns string, key uint64) {
 	if !f.batch.over() {
-		f.batch.have[batchKey{kind, columns, key}] = struct{}{}
+		f.batch.have[batchKeyOf(kind, columns, key)] = struct{}{}
 	}
 }
 
 // Need implements Links.
 func (f *batchFile) Need(to upload.Kind, columns string, key uint64, row int64, ref Ref) {
 	if !f.batch.over() {
-		f.batch.need = append(f.batch.need, batchNeed{f.name, batchKey{to, columns, key}, row, ref})
+		f.batch.need = append(f.batch.need, batchNeed{f.name, to, columns, batchKeyOf(to, columns, key), row, ref})
 	}
 }
 
@@ -155,12 +166,12 @@ func (b *Batch) Missing() map[string][]upload.Finding {
 		return all
 	}
 	for _, n := range b.need {
-		if _, ok := b.have[n.batchKey]; ok || !b.kinds[n.kind] {
+		if _, ok := b.have[n.key]; ok || !b.kinds[n.kind] {
 			continue
 		}
 		all[n.file] = append(all[n.file], upload.Finding{
 			Severity: n.ref.Severity, Rule: n.ref.Rule, Row: n.row, Column: n.ref.Column,
-			Params: map[string]string{"kind": string(n.kind), "columns": n.name},
+			Params: map[string]string{"kind": string(n.kind), "columns": n.columns},
 		})
 	}
 	return all
