@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -129,8 +130,9 @@ func countUTF8(v []byte) (chars, bad int) {
 
 // scanUTF8 counts multi-byte characters and bad bytes.
 func scanUTF8(v []byte) (multi, bad int) {
-	for i := 0; i < len(v); {
-		if v[i] < utf8.RuneSelf {
+	for i := asciiRun(v); i < len(v); i += asciiRun(v[i:]) {
+		if neverUTF8(v[i]) || i+1 < len(v) && utf8.RuneStart(v[i+1]) { // most of GB 18030, without a closer look
+			bad++
 			i++
 			continue
 		}
@@ -144,6 +146,25 @@ func scanUTF8(v []byte) (multi, bad int) {
 	}
 	return multi, bad
 }
+
+// neverUTF8 reports whether no character begins with a byte that is not ASCII.
+func neverUTF8(b byte) bool { return b < 0xc2 || b > 0xf4 }
+
+// asciiRun is how many bytes of ASCII v begins with; it looks at eight at a time.
+func asciiRun(v []byte) (n int) {
+	for ; n+8 <= len(v); n += 8 {
+		if high := binary.LittleEndian.Uint64(v[n:]) & highBits; high != 0 {
+			return n + bits.TrailingZeros64(high)/8
+		}
+	}
+	for n < len(v) && v[n] < utf8.RuneSelf {
+		n++
+	}
+	return n
+}
+
+// highBits are those that no byte of ASCII has.
+const highBits = 0x8080808080808080
 
 // trimCut drops a UTF-8 character cut off by the end of p.
 func trimCut(p []byte) []byte {
@@ -161,9 +182,15 @@ func trimCut(p []byte) []byte {
 // countGB18030 counts characters and bad sequences by the structure of GB 18030.
 func countGB18030(v []byte) (chars, bad int) {
 	for i := 0; i < len(v); chars++ {
-		if i+8 <= len(v) && fourHan(binary.LittleEndian.Uint64(v[i:])) {
-			chars, i = chars+3, i+8
-			continue
+		if i+8 <= len(v) {
+			switch word := binary.LittleEndian.Uint64(v[i:]); {
+			case word&highBits == 0:
+				chars, i = chars+7, i+8
+				continue
+			case fourHan(word):
+				chars, i = chars+3, i+8
+				continue
+			}
 		}
 		if v[i] < 0x80 {
 			i++
@@ -220,18 +247,5 @@ func sizeGB18030(v []byte) int {
 	return 4
 }
 
-// isASCII looks at eight bytes at a time.
-func isASCII(p []byte) bool {
-	for len(p) >= 8 {
-		if binary.LittleEndian.Uint64(p)&0x8080808080808080 != 0 {
-			return false
-		}
-		p = p[8:]
-	}
-	for _, b := range p {
-		if b >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
+// isASCII reports whether all of p is ASCII.
+func isASCII(p []byte) bool { return asciiRun(p) == len(p) }

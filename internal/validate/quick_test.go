@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -109,7 +110,7 @@ func rightAtFirstSight(t *testing.T, c *Checker, p *cell, values []string) {
 
 func TestGB18030IsCountedCharacterByCharacter(t *testing.T) {
 	t.Parallel()
-	part := rapid.SampledFrom([]string{"a", "7", "\xd0\xd5", "\xc3\xfb\xd0\xd5\xc3\xfb\xd0\xd5", "\xa1\xa1", "\xfe\xfe", "\xff", "\x80", "\x81\x40", "\xa1\x40", "\xd0\x7f", "\x81\x30\x84\x32", "\xfe\x39\xfe\x39"})
+	part := rapid.SampledFrom([]string{"a", "7", "2024-02-29", "\xd0\xd5", "\xc3\xfb\xd0\xd5\xc3\xfb\xd0\xd5", "\xa1\xa1", "\xfe\xfe", "\xff", "\x80", "\x81\x40", "\xa1\x40", "\xd0\x7f", "\x81\x30\x84\x32", "\xfe\x39\xfe\x39"})
 	rapid.Check(t, func(t *rapid.T) {
 		v := []byte(strings.Join(rapid.SliceOfN(part, 0, 12).Draw(t, "parts"), ""))
 		chars, bad := 0, 0
@@ -122,6 +123,28 @@ func TestGB18030IsCountedCharacterByCharacter(t *testing.T) {
 		}
 		if n, b := countGB18030(v); n != chars || b != bad {
 			t.Fatalf("%q: %d characters, %d bad; want %d, %d", v, n, b, chars, bad)
+		}
+	})
+}
+
+func TestUTF8IsCountedCharacterByCharacter(t *testing.T) {
+	t.Parallel()
+	part := rapid.SampledFrom([]string{"a", "2024-02-29", "é", "姓", "\U0001f600", "\ufffd", "\u07ff", "\xd0\xd5", "\xc3\xfb", "\xc0\x80", "\xc2", "\xe5\xa7", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5", "\x80", "\xff"})
+	rapid.Check(t, func(t *rapid.T) {
+		v := []byte(strings.Join(rapid.SliceOfN(part, 0, 12).Draw(t, "parts"), ""))
+		multi, bad := 0, 0
+		for rest := v; len(rest) > 0; {
+			r, n := utf8.DecodeRune(rest)
+			switch {
+			case r == utf8.RuneError && n == 1:
+				bad++
+			case n > 1:
+				multi++
+			}
+			rest = rest[n:]
+		}
+		if m, b := scanUTF8(v); m != multi || b != bad {
+			t.Fatalf("%q: %d characters, %d bad; want %d, %d", v, m, b, multi, bad)
 		}
 	})
 }
