@@ -32,42 +32,53 @@ type Observer struct {
 // that the upload did not show before (a passing fault: each time). Holds and
 // polls leave none.
 func (o *Observer) StageBegan(ctx context.Context, u upload.Upload, stage string) (context.Context, func(after upload.Upload, outcome upload.Outcome, err error)) {
-	began := o.now()
+	began, was := o.now(), standingOf(u)
 	run := &stageRun{}
 	ctx, span := o.tracer.Start(o.under(ctx, u), stage, trace.WithTimestamp(waitedSince(u, began)))
 	ctx = context.WithValue(ctx, runKey{}, run)
 	return ctx, func(after upload.Upload, outcome upload.Outcome, err error) {
 		ended := o.now()
-		moved := after.State != u.State
-		if !moved && !tellsNew(u, err) {
+		moved := after.State != was.state
+		if !moved && !tellsNew(was.reason, err) {
 			return // neither the span nor its requests are ended: they are dropped
 		}
 		if span.IsRecording() {
 			run.endAll()
 			span.SetAttributes(attributesOf(after)...)
-			span.SetAttributes(attribute.String("hqms.outcome", outcome.Name()), attribute.Int("hqms.attempt", u.Attempt+1))
+			span.SetAttributes(attribute.String("hqms.outcome", outcome.Name()), attribute.Int("hqms.attempt", was.attempt+1))
 			fail(span, err)
 			span.End(trace.WithTimestamp(ended))
 		}
 		o.metrics.stage(ctx, stage, ended.Sub(began))
 		if moved {
-			o.moved(ctx, u, after)
+			o.moved(ctx, was, after)
 		}
 	}
 }
 
+// standing is what an upload is compared with as it was before. A whole one would
+// have to be kept in memory for each stage at work.
+type standing struct {
+	state   upload.State
+	verdict upload.Verdict
+	reason  upload.Reason
+	attempt int
+}
+
+func standingOf(u upload.Upload) standing { return standing{u.State, u.Verdict, u.Reason, u.Attempt} }
+
 // Ended is called for an upload that an operator's call brought to its end,
 // outside any stage.
 func (o *Observer) Ended(ctx context.Context, before, after upload.Upload) {
-	o.moved(ctx, before, after)
+	o.moved(ctx, standingOf(before), after)
 }
 
 // moved counts a new verdict and emits the root span of an upload that ended.
-func (o *Observer) moved(ctx context.Context, before, after upload.Upload) {
-	if after.Verdict != "" && before.Verdict == "" {
+func (o *Observer) moved(ctx context.Context, before standing, after upload.Upload) {
+	if after.Verdict != "" && before.verdict == "" {
 		o.metrics.verdict(ctx, after)
 	}
-	if o.silent || !after.State.Final() || before.State.Final() {
+	if o.silent || !after.State.Final() || before.state.Final() {
 		return
 	}
 	root, ok := rootOf(after)
@@ -100,14 +111,15 @@ func waitedSince(u upload.Upload, now time.Time) time.Time {
 	}
 }
 
-// tellsNew reports whether a fault that leaves the upload where it is is worth
-// a span: local faults and refusals are looked at again every few seconds.
-func tellsNew(u upload.Upload, err error) bool {
+// tellsNew reports whether a fault that leaves the upload where it is, for which it
+// showed reason, is worth a span: local faults and refusals are looked at again
+// every few seconds.
+func tellsNew(reason upload.Reason, err error) bool {
 	if err == nil {
 		return false
 	}
 	f := upload.AsFault(err)
-	return f.Class == upload.Passing || f.Class == upload.Permanent || f.Reason != u.Reason
+	return f.Class == upload.Passing || f.Class == upload.Permanent || f.Reason != reason
 }
 
 func fail(span trace.Span, err error) {
