@@ -25,7 +25,7 @@ const (
 // It is for one goroutine, and has to be Reset before use.
 type Small struct {
 	head   [1 << smallHashBits]uint16 // the latest place with each hash, counted from 1
-	before [window]uint16             // the one before each place with the same hash
+	before []uint16                   // the one before each place with the same hash
 	counts histogram
 	chunk  chunk
 	way    parser
@@ -35,7 +35,7 @@ type Small struct {
 
 // NewSmall makes a writer.
 func NewSmall() *Small {
-	s := &Small{way: parser{step: make([]match, window)}, chunk: chunk{data: make([]byte, 0, window)}}
+	s := &Small{}
 	s.block = newBlock(&s.out)
 	return s
 }
@@ -73,10 +73,21 @@ func (s *Small) Close() error {
 func (s *Small) compress() {
 	clear(s.head[:])
 	s.counts = histogram{}
+	s.fit(len(s.chunk.data))
 	s.parse(s.chunk.data)
 	s.way.walk(&s.chunk, 0, len(s.chunk.data), &s.counts)
 	s.block.write(&s.way, &s.chunk, 0, len(s.chunk.data), &s.counts)
 	s.chunk.data = s.chunk.data[:0]
+}
+
+// fit makes the tables large enough for a source of n bytes. Most take far less
+// than MostSmall.
+func (s *Small) fit(n int) {
+	const step = 4 << 10
+	if len(s.before) < n {
+		n = (n + step - 1) / step * step
+		s.before, s.way.step = make([]uint16, n), make([]match, n)
+	}
 }
 
 // parse takes at each position the longest match, unless there is a longer one at

@@ -162,3 +162,16 @@ func (c *counter) Write(b []byte) (int, error) {
 	*c += counter(len(b))
 	return len(b), nil
 }
+
+func TestTablesAreHardlyLargerThanTheirSource(t *testing.T) {
+	t.Parallel()
+	data := rows(7, 3*MostSmall)
+	for _, n := range []int{1, 4096, 6000, MostSmall - 1, MostSmall, len(data)} {
+		w := NewSmall()
+		packSmall(t, w, data[:n], n)
+		if most := min(n+4095, MostSmall); len(w.before) > most || len(w.way.step) > most {
+			t.Errorf("%d bytes: tables of %d and %d", n, len(w.before), len(w.way.step))
+		}
+		packSmall(t, w, data, len(data)) // which takes larger ones
+	}
+}
