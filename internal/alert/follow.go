@@ -77,7 +77,7 @@ type step struct {
 	raise  Event // empty: the file is no longer the matter
 	over   []Event
 	id     upload.ID
-	upload upload.Upload // of the id, once matter has read it
+	upload *upload.Upload // of the id, once matter has read it
 	reason upload.Reason
 }
 
@@ -132,7 +132,7 @@ func (b *Book) matter(ctx context.Context, steps []step) ([]step, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.upload = u
+		s.upload = &u
 		known = append(known, s)
 	}
 	return known, nil

@@ -240,7 +240,7 @@ func TestACorrectedFileEndsItsAlert(t *testing.T) {
 	w.after(time.Minute)
 	w.wants("opened rejected/flu/lis")
 	good := func(n string) step {
-		return step{over: []Event{Rejected}, upload: upload.Upload{ID: "new", Filename: "lis_" + n + ".csv", Channel: upload.Flu, Kind: "lis"}}
+		return step{over: []Event{Rejected}, upload: &upload.Upload{ID: "new", Filename: "lis_" + n + ".csv", Channel: upload.Flu, Kind: "lis"}}
 	}
 	settle := func(s step) {
 		w.must(w.j.ChangeAlerts(w.ctx, func(ctx context.Context, tx journal.AlertTx) error { return w.book.take(ctx, tx, s) }))
