@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -63,8 +64,8 @@ type Dir struct {
 
 	mu   sync.Mutex
 	root *os.Root
-	top  *os.File    // the directory itself, as long as root
-	seen os.FileInfo // of root, for lazy directories
+	top  *os.File // the directory itself, as long as root
+	seen inode    // of root, for lazy directories
 
 	syncs syncs
 }
@@ -110,7 +111,7 @@ func (d *Dir) Close() error {
 		return nil
 	}
 	if d.lazy {
-		d.root, d.top, d.seen = nil, nil, nil
+		d.root, d.top = nil, nil
 	}
 	return d.wrap(OpClose, errors.Join(top.Close(), root.Close()))
 }
@@ -139,13 +140,13 @@ func (d *Dir) opened(op Op, name string) (*os.Root, *os.File, error) {
 	if !d.lazy {
 		return d.root, d.top, nil
 	}
-	now, err := os.Stat(d.path)
-	if err == nil && d.root != nil && os.SameFile(now, d.seen) {
+	now, err := inodeAt(d.path)
+	if err == nil && d.root != nil && now == d.seen {
 		return d.root, d.top, nil
 	}
 	// The old ones are not closed here: another goroutine may be using them. They
 	// are closed when the last of them lets go of them.
-	d.root, d.top, d.seen = nil, nil, nil
+	d.root, d.top = nil, nil
 	if err != nil {
 		return nil, nil, d.missing(err)
 	}
@@ -165,7 +166,7 @@ func (d *Dir) reopen() error {
 		_ = root.Close()
 		return d.missing(err)
 	}
-	seen, err := top.Stat()
+	seen, err := inodeOf(top)
 	if err != nil {
 		_, _ = top.Close(), root.Close()
 		return d.missing(err)
@@ -186,9 +187,13 @@ func (d *Dir) missing(err error) error {
 // Look is the identity of the regular file name, without opening it. Anything
 // else than a regular file is ErrNotRegular; a missing one fs.ErrNotExist.
 func (d *Dir) Look(name string) (upload.Identity, error) {
-	root, err := d.at(OpLstat, name)
+	root, top, err := d.opened(OpLstat, name)
 	if err != nil {
 		return upload.Identity{}, err
+	}
+	if isBase(name) { // os.Root has nothing to watch over, and takes as long again
+		id, err := lookAt(top, name)
+		return id, d.wrap(OpLstat, err)
 	}
 	info, err := root.Lstat(name)
 	if err != nil {
@@ -198,6 +203,11 @@ func (d *Dir) Look(name string) (upload.Identity, error) {
 		return upload.Identity{}, d.wrap(OpLstat, ErrNotRegular)
 	}
 	return identityOf(info), nil
+}
+
+// isBase reports whether a name is that of something in the directory itself.
+func isBase(name string) bool {
+	return name != "" && name != "." && name != ".." && !strings.Contains(name, "/")
 }
 
 // Remove removes the file name (not a directory). The directory is not synced:

@@ -132,11 +132,8 @@ func (f *File) Identity() (upload.Identity, error) {
 	if err := f.dir.before(OpFstat, f.name); err != nil {
 		return upload.Identity{}, err
 	}
-	info, err := f.f.Stat()
-	if err != nil {
-		return upload.Identity{}, f.dir.wrap(OpFstat, err)
-	}
-	return identityOf(info), nil
+	id, err := lookInto(f.f)
+	return id, f.dir.wrap(OpFstat, err)
 }
 
 // SetModTime gives a file made with Create the modification time of another.

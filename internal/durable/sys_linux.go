@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -22,6 +23,49 @@ func identityOf(info os.FileInfo) upload.Identity {
 		Inode: st.Ino, Size: st.Size,
 		ModTime: unix.TimespecToNsec(unix.Timespec(st.Mtim)), ChangeTime: unix.TimespecToNsec(unix.Timespec(st.Ctim)),
 	}
+}
+
+func identityIn(st *unix.Stat_t) upload.Identity {
+	return upload.Identity{Inode: st.Ino, Size: st.Size, ModTime: unix.TimespecToNsec(st.Mtim), ChangeTime: unix.TimespecToNsec(st.Ctim)}
+}
+
+// lookAt looks at the regular file name in dir itself. Each file is looked at a
+// dozen times; unlike os.Lstat it leaves no garbage.
+func lookAt(dir *os.File, name string) (upload.Identity, error) {
+	var st unix.Stat_t
+	err := uninterrupted(func() error { return unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	runtime.KeepAlive(dir)
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = ErrNotRegular
+	}
+	if err != nil {
+		return upload.Identity{}, err
+	}
+	return identityIn(&st), nil
+}
+
+// lookInto is the identity of an open file.
+func lookInto(f *os.File) (upload.Identity, error) {
+	var st unix.Stat_t
+	if err := uninterrupted(func() error { return unix.Fstat(int(f.Fd()), &st) }); err != nil {
+		return upload.Identity{}, err
+	}
+	return identityIn(&st), nil
+}
+
+// inode tells directories apart.
+type inode struct{ device, number uint64 }
+
+func inodeAt(path string) (inode, error) {
+	var st unix.Stat_t
+	err := uninterrupted(func() error { return unix.Stat(path, &st) })
+	return inode{st.Dev, st.Ino}, err
+}
+
+func inodeOf(f *os.File) (inode, error) {
+	var st unix.Stat_t
+	err := uninterrupted(func() error { return unix.Fstat(int(f.Fd()), &st) })
+	return inode{st.Dev, st.Ino}, err
 }
 
 // uninterrupted repeats a call that a signal broke off; FUSE and NFS do so.
