@@ -25,8 +25,10 @@ const (
 	monthly = "2006-01"
 	// maxLine bounds a line; ours are below 4 KiB.
 	maxLine = 1 << 20
-	// mostSpare is the largest buffer that is kept for the next lines.
+	// mostSpare is the largest buffer that is kept for the next lines, and spares how
+	// many: lines gather in one while another is written from.
 	mostSpare = 64 << 10
+	spares    = 2
 )
 
 // Log is the recovery log. It is safe for concurrent use. The zero Log keeps
@@ -36,8 +38,8 @@ type Log struct {
 
 	queue struct {
 		mu    sync.Mutex
-		next  *lines // those that wait; nil: none
-		spare []byte // what earlier ones were written in
+		next  *lines   // those that wait; nil: none
+		spare [][]byte // what earlier ones were written in
 	}
 
 	mu    sync.Mutex // held by whoever writes; what follows is under it
@@ -97,8 +99,11 @@ func (l *Log) enqueue(u upload.Upload) (*lines, error) {
 	l.queue.mu.Lock()
 	defer l.queue.mu.Unlock()
 	if l.queue.next == nil {
-		l.queue.next = &lines{text: *bytes.NewBuffer(l.queue.spare)}
-		l.queue.spare = nil
+		l.queue.next = &lines{}
+		if last := len(l.queue.spare) - 1; last >= 0 {
+			l.queue.next.text = *bytes.NewBuffer(l.queue.spare[last])
+			l.queue.spare = l.queue.spare[:last]
+		}
 	}
 	next := l.queue.next
 	next.month = u.UpdatedAt.Format(monthly)
@@ -118,10 +123,10 @@ func (l *Log) writeQueued() {
 		err = durable.Fault(err, "keep the recovery log")
 	}
 	together.done, together.err = true, err
-	if text := together.text.Bytes(); cap(text) <= mostSpare {
-		l.queue.mu.Lock()
-		l.queue.spare = text[:0]
-		l.queue.mu.Unlock()
+	l.queue.mu.Lock()
+	defer l.queue.mu.Unlock()
+	if text := together.text.Bytes(); cap(text) <= mostSpare && len(l.queue.spare) < spares {
+		l.queue.spare = append(l.queue.spare, text[:0])
 	}
 }
 

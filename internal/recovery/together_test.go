@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -123,5 +124,30 @@ func TestAnUploadThatIsNoLineHarmsNoOther(t *testing.T) {
 	}
 	if read != 2 {
 		t.Errorf("%d lines, want 2", read)
+	}
+}
+
+func TestBuffersAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	_, errs, l := together(t, 20, func(int64) error { return nil })
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(l.queue.spare); n != spares {
+		t.Fatalf("%d spare buffers after lines that gathered while others were written, want %d", n, spares)
+	}
+	u := deliveredUpload()
+	for range 3 {
+		was := &l.queue.spare[spares-1][:1][0]
+		if err := l.Keep(u, u.UpdatedAt); err != nil {
+			t.Fatal(err)
+		}
+		if is := &l.queue.spare[spares-1][:1][0]; is != was {
+			t.Error("a new buffer was made")
+		}
+	}
+	u.Detail = strings.Repeat("x", 2*mostSpare)
+	if err := l.Keep(u, u.UpdatedAt); err != nil || len(l.queue.spare) != spares-1 {
+		t.Errorf("a large buffer is kept: %d spare ones, %v", len(l.queue.spare), err)
 	}
 }
