@@ -66,6 +66,7 @@ type Dir struct {
 	root *os.Root
 	top  *os.File // the directory itself, as long as root
 	seen inode    // of root, for lazy directories
+	last kept
 
 	syncs syncs
 }
@@ -110,6 +111,8 @@ func (d *Dir) Close() error {
 	if root == nil {
 		return nil
 	}
+	_ = d.last.open.Close() // of none, it is an error
+	d.last = kept{}
 	if d.lazy {
 		d.root, d.top = nil, nil
 	}
@@ -314,7 +317,7 @@ func (d *Dir) makeAndOpen(name string) (w within, touched []string, err error) {
 // makeIn makes and opens a directory where the one above it is. Nothing is made in a
 // directory that is removed meanwhile, though it is open.
 func (d *Dir) makeIn(name string) (w within, err error) {
-	if w.above, err = d.parent(name); err != nil {
+	if w.above, err = d.usual(path.Dir(name)); err != nil {
 		return within{}, err
 	}
 	if err = d.mkdirIn(w.above, name); err == nil || errors.Is(err, fs.ErrExist) {
@@ -383,6 +386,43 @@ func (h handle) Close() error {
 		return nil
 	}
 	return h.File.Close()
+}
+
+// kept is a directory that stays open for what follows.
+type kept struct {
+	name string
+	open *os.File
+	at   inode
+}
+
+// usual is directory for one that file after file goes into: it is opened once, and
+// used for as long as its name leads to it and no other is asked for.
+func (d *Dir) usual(name string) (handle, error) {
+	root, top, err := d.opened(OpOpenDir, name)
+	if err != nil {
+		return handle{}, err
+	}
+	d.mu.Lock()
+	last := d.last
+	d.mu.Unlock()
+	if last.open != nil && last.name == name {
+		if now, err := inodeIn(top, name); err == nil && now == last.at {
+			return handle{last.open, true}, nil
+		}
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return handle{}, err
+	}
+	at, err := inodeOf(f)
+	if err != nil {
+		_ = f.Close()
+		return handle{}, err
+	}
+	d.mu.Lock()
+	d.last = kept{name, f, at} // the one before is closed when nobody uses it any more
+	d.mu.Unlock()
+	return handle{f, true}, nil
 }
 
 // parent opens the directory that holds name.

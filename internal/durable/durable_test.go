@@ -532,3 +532,38 @@ func TestNothingIsMovedThroughALink(t *testing.T) {
 		}
 	}
 }
+
+func TestFilesGoWhereTheNameLeadsThoughTheDirectoryIsKeptOpen(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	d := durabletest.Dir(t, path)
+	move := func(name string) {
+		t.Helper()
+		durabletest.Write(t, filepath.Join(path, name), name)
+		to := "archive/day/" + name + "/" + name
+		if err := durable.MoveInto(d, name, d, to); err != nil || durabletest.Read(t, filepath.Join(path, to)) != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	day, elsewhere := filepath.Join(path, "archive", "day"), filepath.Join(path, "archive", "elsewhere")
+	move("1")
+	move("2")
+	if err := os.Rename(day, elsewhere); err != nil { // by an operator
+		t.Fatal(err)
+	}
+	move("3") // into one that is made anew
+	if err := errors.Join(os.RemoveAll(day), os.Symlink("elsewhere", day)); err != nil {
+		t.Fatal(err)
+	}
+	move("4") // a link that stays within
+	if got := names(t, elsewhere); got != "1 2 4" {
+		t.Errorf("what was moved away holds %q", got)
+	}
+	if err := errors.Join(os.Remove(day), os.Symlink(t.TempDir(), day)); err != nil {
+		t.Fatal(err)
+	}
+	durabletest.Write(t, filepath.Join(path, "5"), "5")
+	if err := durable.MoveInto(d, "5", d, "archive/day/5/5"); err == nil {
+		t.Error("a file went out of the directory")
+	}
+}

@@ -62,6 +62,15 @@ func inodeAt(path string) (inode, error) {
 	return inode{st.Dev, st.Ino}, err
 }
 
+// inodeIn is that of a directory below dir, or of what a link there leads to: of an
+// open one it tells for sure whether it is still there.
+func inodeIn(dir *os.File, name string) (inode, error) {
+	var st unix.Stat_t
+	err := uninterrupted(func() error { return unix.Fstatat(int(dir.Fd()), name, &st, 0) })
+	runtime.KeepAlive(dir)
+	return inode{st.Dev, st.Ino}, err
+}
+
 func inodeOf(f *os.File) (inode, error) {
 	var st unix.Stat_t
 	err := uninterrupted(func() error { return unix.Fstat(int(f.Fd()), &st) })
