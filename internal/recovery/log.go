@@ -27,7 +27,7 @@ const (
 	maxLine = 1 << 20
 	// mostSpare is the largest buffer that is kept for the next lines, and spares how
 	// many: lines gather in one while another is written from.
-	mostSpare = 64 << 10
+	mostSpare = 16 << 10
 	spares    = 2
 )
 
