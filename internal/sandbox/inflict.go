@@ -115,7 +115,7 @@ func (f Fault) falseAnswer() answer {
 	case FaultHTML:
 		return answer{code: orDefault(f.Code, http.StatusOK), body: []byte(maintenance), header: asHTML}
 	case FaultTruncated:
-		a := success(map[string]string{"token": "truncated"})
+		a := success(tokenBody{"truncated"})
 		a.body = a.body[:len(a.body)/2]
 		return a
 	case FaultHuge:
@@ -127,7 +127,7 @@ func (f Fault) falseAnswer() answer {
 	case FaultText:
 		return answer{code: orDefault(f.Code, http.StatusOK), body: []byte("ok"), header: map[string]string{"Content-Type": "text/plain"}}
 	case FaultForget:
-		return success(map[string]int64{"id": 0})
+		return success(idBody{})
 	case FaultTokenUnknown:
 		return refuse(tokenUnknown)
 	case FaultTokenExpired:

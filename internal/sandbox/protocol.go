@@ -86,8 +86,20 @@ func jsonAnswer(v any) answer {
 	if err != nil {
 		return answer{code: http.StatusInternalServerError}
 	}
-	return answer{code: http.StatusOK, body: body, header: map[string]string{"Content-Type": "application/json;charset=UTF-8"}}
+	return answer{code: http.StatusOK, body: body, header: asJSON}
 }
+
+var asJSON = map[string]string{"Content-Type": "application/json;charset=UTF-8"}
+
+// The results of the first two steps; see resultBody for the third.
+type (
+	tokenBody struct {
+		Token string `json:"token"`
+	}
+	idBody struct {
+		ID int64 `json:"id"`
+	}
+)
 
 // trouble is the answer to a fault of the sandbox's own, such as a full disk.
 func (s *Server) trouble(err error) answer {
@@ -158,7 +170,7 @@ func (s *Server) giveToken(c *call) answer {
 	if err != nil {
 		return s.trouble(err)
 	}
-	return success(map[string]string{"token": token})
+	return success(tokenBody{token})
 }
 
 // takeUpload receives a package. It answers only when the package and its
@@ -199,7 +211,7 @@ func (s *Server) takeUpload(c *call) answer {
 		s.ledger.abandon(c.token, false)
 		return s.trouble(err)
 	}
-	return success(map[string]int64{"id": id})
+	return success(idBody{id})
 }
 
 // isBroken reports whether a body did not come whole through the client's or
