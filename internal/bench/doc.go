@@ -15,8 +15,8 @@
 //	HQMS_BENCH_STRICT=1    a missed target fails
 //	HQMS_BENCH_GATE=1      a ratio out of bounds fails
 //	HQMS_BENCH_FILES=n     small files of the drain (10000)
-//	HQMS_BENCH_LANES=n     lanes that send them, and rclone's transfers (8)
-//	HQMS_BENCH_CLAIMS=n    files of each figure of claims (100)
+//	HQMS_BENCH_LANES=n     lanes that send them, and rclone's transfers (32)
+//	HQMS_BENCH_CLAIMS=n    files of each figure of claims (1000)
 //	HQMS_BENCH_ENTRIES=n   directory entries of the largest scan (100000)
 //	HQMS_BENCH_ROWS=n      rows of the largest journal (1000000)
 //	HQMS_BENCH_IN_FLIGHT=n uploads at a slow server (1000)

@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -96,13 +97,14 @@ func short(v float64) string {
 	}
 }
 
-// quantile gives the value below which a share p of all are; ms in milliseconds.
+// quantile gives the least of the values that a share p of all do not exceed (nearest
+// rank); ms gives milliseconds.
 func quantile(all []time.Duration, p float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(all))
 	if len(sorted) == 0 {
 		return 0
 	}
-	return sorted[min(len(sorted)-1, int(p*float64(len(sorted))))]
+	return sorted[max(0, int(math.Ceil(p*float64(len(sorted))))-1)]
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
