@@ -86,7 +86,7 @@ func (j *Journal) KeepTicket(ctx context.Context, u upload.Upload, ticket upload
 		}
 		if isKnown {
 			before.Ticket, before.PackedSize, before.PackedDigest, before.UpdatedAt = ticket, u.PackedSize, u.PackedDigest, now
-			before.Upload = asStored(before.Upload)
+			asStored(&before.Upload)
 			t.rows.reads(before)
 		}
 		return addTicket(ctx, t, u, ticket)

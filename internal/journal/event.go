@@ -26,9 +26,14 @@ func eventOf(name string, from upload.State, u upload.Upload) upload.Event {
 
 func addEvent(ctx context.Context, t txn, e upload.Event) error {
 	args := eventRefs(&e)[1:] // the number is given by the database
-	_, err := t.exec(ctx, `INSERT INTO events (`+strings.TrimPrefix(eventColumns, "seq, ")+`) VALUES (`+marks(len(args))+`)`, args...)
+	_, err := t.exec(ctx, insertEvent, args...)
 	return err
 }
+
+var insertEvent = func() string {
+	columns := strings.TrimPrefix(eventColumns, "seq, ")
+	return `INSERT INTO events (` + columns + `) VALUES (` + marks(1+strings.Count(columns, ",")) + `)`
+}()
 
 // Events are all changes of an upload, the first one first.
 func (j *Journal) Events(ctx context.Context, id upload.ID) ([]upload.Event, error) {

@@ -30,7 +30,8 @@ func (j *Journal) Readmit(ctx context.Context, all []upload.Upload, now time.Tim
 	err = j.transact(ctx, func(t txn) error {
 		written = 0
 		for _, u := range all {
-			n, err := j.readmit(ctx, t, asStored(u), now)
+			asStored(&u)
+			n, err := j.readmit(ctx, t, u, now)
 			if err != nil {
 				return fmt.Errorf("upload %s: %w", u.ID, err)
 			}

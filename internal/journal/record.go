@@ -28,10 +28,11 @@ func (j *Journal) Record(ctx context.Context, u upload.Upload, o upload.Outcome,
 // RecordAll is Record for outcomes that follow one another: all of them in one
 // change, each with its event, or none.
 func (j *Journal) RecordAll(ctx context.Context, u upload.Upload, all []upload.Outcome, now time.Time, keep bool) (upload.Upload, error) {
+	fence, state := u.Fence, u.State
 	return j.change(ctx, step{
 		op: "record", id: u.ID, outcomes: all, now: now, keep: keep,
-		guard: func(r held) error {
-			if r.fence != u.Fence || !r.leased || r.State != u.State {
+		guard: func(r *held) error {
+			if r.fence != fence || !r.leased || r.State != state {
 				return ErrLeaseLost
 			}
 			return nil
@@ -45,7 +46,7 @@ func (j *Journal) RecordAll(ctx context.Context, u upload.Upload, all []upload.O
 func (j *Journal) Act(ctx context.Context, id upload.ID, o upload.Outcome, now time.Time) (upload.Upload, error) {
 	return j.change(ctx, step{
 		op: "act", id: id, outcomes: []upload.Outcome{o}, now: now, seize: true,
-		guard: func(held) error { return nil },
+		guard: func(*held) error { return nil },
 	})
 }
 
@@ -64,26 +65,27 @@ type step struct {
 	now      time.Time
 	keep     bool // the lease stays
 	seize    bool // the lease is taken from whoever holds it
-	guard    func(r held) error
+	guard    func(r *held) error
 }
 
 // stride is what one outcome of a step does.
 type stride struct {
-	outcome       upload.Outcome
-	before, after upload.Upload
+	outcome upload.Outcome
+	before  *upload.Upload // the one before it, after it
+	after   upload.Upload
 }
 
 // strides applies the outcomes, the first to u.
-func (s step) strides(u upload.Upload) ([]stride, error) {
+func (s step) strides(u *upload.Upload) ([]stride, error) {
 	all := make([]stride, len(s.outcomes))
 	for i, o := range s.outcomes {
-		after, err := o.Apply(u, s.now)
+		after, err := o.Apply(*u, s.now)
 		if err != nil {
 			return nil, err
 		}
-		after = asStored(after)
 		all[i] = stride{o, u, after}
-		u = after
+		u = &all[i].after
+		asStored(u)
 	}
 	return all, nil
 }
@@ -105,14 +107,15 @@ func (j *Journal) change(ctx context.Context, s step) (upload.Upload, error) {
 		case err != nil:
 			return err
 		}
-		if err := s.guard(before); err != nil {
+		if err := s.guard(&before); err != nil {
 			return err
 		}
-		strides, err := s.strides(before.Upload)
+		strides, err := s.strides(&before.Upload)
 		if err != nil {
 			return err
 		}
-		after, err = s.write(ctx, t, before, strides)
+		err = s.write(ctx, t, &before, strides)
+		after = strides[len(strides)-1].after
 		return err
 	})
 	if err != nil {
@@ -136,15 +139,15 @@ func (j *Journal) load(ctx context.Context, t txn, id upload.ID) (held, error) {
 	return r, err
 }
 
-// write makes the step durable, and gives the upload as it is then, with its fence.
-func (s step) write(ctx context.Context, t txn, before held, all []stride) (upload.Upload, error) {
-	after := all[len(all)-1].after
-	for _, st := range all {
-		if err := st.adopt(ctx, t); err != nil {
-			return after, err
+// write makes the step durable, and gives the last upload its fence.
+func (s step) write(ctx context.Context, t txn, before *held, all []stride) error {
+	for i := range all {
+		if err := all[i].adopt(ctx, t); err != nil {
+			return err
 		}
 	}
-	set, args := differences(&before.Upload, &after)
+	after := &all[len(all)-1].after
+	set, args := differences(&before.Upload, after)
 	keep := s.keep && after.State.Open()
 	if !keep {
 		set = append(set, "lease_owner = NULL", "lease_until = NULL")
@@ -159,28 +162,28 @@ func (s step) write(ctx context.Context, t txn, before held, all []stride) (uplo
 		n, err := t.execOn(ctx, s.id, `UPDATE uploads SET `+strings.Join(set, ", ")+` WHERE id = ? AND fence = ? AND state = ?`,
 			append(args, s.id, before.fence, before.State)...)
 		if err != nil {
-			return after, fmt.Errorf("update upload: %w", err)
+			return fmt.Errorf("update upload: %w", err)
 		}
 		if n != 1 {
-			return after, ErrLeaseLost
+			return ErrLeaseLost
 		}
 	}
-	for _, st := range all {
-		if err := st.attend(ctx, t); err != nil {
-			return after, err
+	for i := range all {
+		if err := all[i].attend(ctx, t); err != nil {
+			return err
 		}
 	}
 	if after.State.Open() && !s.seize {
-		t.rows.reads(held{after, before.fence, keep && before.leased})
+		t.rows.reads(held{*after, before.fence, keep && before.leased})
 	}
-	return after, nil
+	return nil
 }
 
 // attend writes what goes with the row.
-func (s stride) attend(ctx context.Context, t txn) error {
-	before, after := s.before, s.after
+func (s *stride) attend(ctx context.Context, t txn) error {
+	before, after := s.before, &s.after
 	if after.ContentKey != "" && after.ContentKey != before.ContentKey {
-		if err := notDelivered(ctx, t, after); err != nil {
+		if err := notDelivered(ctx, t, *after); err != nil {
 			return err
 		}
 	}
@@ -190,30 +193,30 @@ func (s stride) attend(ctx context.Context, t txn) error {
 		}
 	}
 	if after.Ticket != before.Ticket && !after.Ticket.IsZero() {
-		if err := noteFate(ctx, t, after); err != nil {
+		if err := noteFate(ctx, t, *after); err != nil {
 			return err
 		}
 	}
 	if after.Verdict == upload.Accepted && before.Verdict != upload.Accepted {
-		if err := noteAccepted(ctx, t, after); err != nil {
+		if err := noteAccepted(ctx, t, *after); err != nil {
 			return err
 		}
 	}
 	if s.repeats() {
 		return nil
 	}
-	return addEvent(ctx, t, eventOf(s.outcome.Name(), before.State, after))
+	return addEvent(ctx, t, eventOf(s.outcome.Name(), before.State, *after))
 }
 
 // repeats reports whether the stride is the same waiting as before.
-func (s stride) repeats() bool {
+func (s *stride) repeats() bool {
 	waiting := s.outcome.Name() == "hold" || s.outcome.Name() == "polled"
 	return waiting && s.outcome.Reason() == s.before.Reason
 }
 
 // adopt takes the content from the upload that gave it up. If that one has been
 // taken up again meanwhile, the content is its own still.
-func (s stride) adopt(ctx context.Context, t txn) error {
+func (s *stride) adopt(ctx context.Context, t txn) error {
 	if s.outcome.Adopts() == "" {
 		return nil
 	}

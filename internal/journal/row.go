@@ -118,13 +118,13 @@ func differences(before, after *upload.Upload) (set []string, args []any) {
 	return set, args
 }
 
-// asStored gives the upload as it reads from the database: whole nanoseconds in
+// asStored makes the upload what it reads from the database as: whole nanoseconds in
 // UTC, without a monotonic clock's reading. Its detail may quote anybody: what no
 // database takes as text must not keep an outcome from being recorded.
-func asStored(u upload.Upload) upload.Upload {
+func asStored(u *upload.Upload) {
 	u.Detail = strings.ReplaceAll(strings.ToValidUTF8(u.Detail, "\ufffd"), "\x00", "\ufffd")
 	for _, c := range columns {
-		if n, ok := c.ref(&u).(nanos); ok {
+		if n, ok := c.ref(u).(nanos); ok {
 			*n.t = exact(*n.t)
 		}
 	}
@@ -133,7 +133,6 @@ func asStored(u upload.Upload) upload.Upload {
 		copied.At = exact(copied.At)
 		u.Receipt = &copied
 	}
-	return u
 }
 
 func exact(t time.Time) time.Time {

@@ -174,7 +174,7 @@ func (j *Journal) startWithin(ctx context.Context, t txn, s upload.Sighting) (up
 		if u, err = settled.Apply(begun, s.At); err != nil {
 			return u, "", err
 		}
-		u = asStored(u)
+		asStored(&u)
 	}
 	args := refs(&u)
 	if _, err := t.exec(ctx, `INSERT INTO uploads (`+j.columns+`) VALUES (`+marks(len(args))+`)`, args...); err != nil {
@@ -209,20 +209,23 @@ func newUpload(s upload.Sighting) upload.Upload {
 		u.BatchID = upload.NewUUID(s.At)
 	}
 	u.TraceID, u.RootSpanID = upload.NewTraceID()
-	return asStored(u)
+	asStored(&u)
+	return u
 }
 
 // isOpen is the condition of the indices that hold open rows only. It must be
 // spelled as in the migrations, or the indices are not used. Not IN: SQLite makes
 // a table of the list, and did so anew for every row written.
-func isOpen() string {
+func isOpen() string { return openCondition }
+
+var openCondition = func() string {
 	states := upload.OpenStates()
 	each := make([]string, len(states))
 	for i, s := range states {
 		each[i] = "state = '" + string(s) + "'"
 	}
 	return `(` + strings.Join(each, " OR ") + `)`
-}
+}()
 
 // marks gives n placeholders.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
