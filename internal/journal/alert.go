@@ -93,11 +93,13 @@ type inJSON[T any] struct{ v *T }
 
 // Scan implements sql.Scanner.
 func (c inJSON[T]) Scan(src any) error {
+	var v T // afresh: what was there may be another row's
 	s, err := text(src)
-	if err != nil {
-		return err
+	if err == nil {
+		err = json.Unmarshal([]byte(s), &v)
 	}
-	return json.Unmarshal([]byte(s), c.v)
+	*c.v = v
+	return err
 }
 
 // Value implements driver.Valuer.

@@ -271,7 +271,8 @@ func (j *Journal) row(ctx context.Context, query string, args ...any) scanner {
 	return bounded{j.store.Read.QueryRowContext(ctx, j.store.Dialect.Rebind(query), args...), cancel}
 }
 
-// collect reads all rows of a query; refs gives the destinations of a row in v.
+// collect reads all rows of a query; refs gives the destinations of a row in v, each
+// of which is overwritten as a whole by the next row.
 func collect[T any](ctx context.Context, j *Journal, refs func(v *T) []any, query string, args ...any) ([]T, error) {
 	ctx, cancel := j.patient(ctx)
 	defer cancel()
@@ -280,10 +281,13 @@ func collect[T any](ctx context.Context, j *Journal, refs func(v *T) []any, quer
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	var all []T
+	var (
+		all []T
+		v   T
+		to  = refs(&v)
+	)
 	for rows.Next() {
-		var v T
-		if err := rows.Scan(refs(&v)...); err != nil {
+		if err := rows.Scan(to...); err != nil {
 			return nil, err
 		}
 		all = append(all, v)

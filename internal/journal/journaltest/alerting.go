@@ -42,6 +42,16 @@ var alerting = map[string]func(*fixture){
 		f.must(err)
 		f.same("open alerts", all, []journal.Alert{a})
 	},
+	"alerts that are read together share nothing": func(f *fixture) {
+		a, b, c := f.alert("1"), f.alert("2"), f.alert("3")
+		a.Files, a.Params = []journal.AlertFile{{Name: "lis_1.csv"}, {Name: "lis_2.csv"}}, map[string]string{"reason": "refused", "count": "2"}
+		b.Files, b.Params = []journal.AlertFile{{Name: "hda_1.csv", UploadID: "u"}}, map[string]string{"detail": "full"}
+		c.Files, c.Params = nil, nil
+		f.save(a, b, c)
+		all, err := f.j.OpenAlerts(f.ctx)
+		f.must(err)
+		f.same("open alerts", all, []journal.Alert{a, b, c})
+	},
 	"one open alert for each key": func(f *fixture) {
 		a := f.alert("k")
 		f.save(a)
