@@ -15,7 +15,7 @@ import (
 )
 
 // saying are the calls that write a line, by the place of its message.
-var saying = map[string]int{"Debug": 0, "DebugContext": 1, "Info": 0, "Warn": 0, "Error": 0, "InfoContext": 1, "WarnContext": 1, "ErrorContext": 1, "Log": 2}
+var saying = map[string]int{"Debug": 0, "DebugContext": 1, "Info": 0, "Warn": 0, "Error": 0, "InfoContext": 1, "WarnContext": 1, "ErrorContext": 1, "Log": 2, "LogAttrs": 2}
 
 // silent are the packages whose lines are not the sidecar's.
 var silent = []string{"bench", "chaos", "demo", "sandbox", "e2e", "faults", "compose", "image", "chart", "licences", "exporter", "transmittest"}

@@ -91,8 +91,7 @@ func (p *Pipeline) step(ctx context.Context, c *crew, u upload.Upload, t *tenure
 		ended(u, outcome, nil)
 		outcome, ended, fault = p.runStage(ctx, c, u, t)
 	}
-	d := done{stage, u, outcome}
-	next, keep := p.keeps(c, d)
+	d, next, keep := p.did(c, stage, u, outcome)
 	if keep && fault == nil && d.joins(next) {
 		ended(next, outcome, nil)
 		t.unrecorded = append(t.unrecorded, d)
@@ -133,7 +132,7 @@ func (p *Pipeline) conclude(ctx context.Context, d done, t *tenure, keep bool, o
 	if err != nil {
 		o.ended(u, d.outcome, errors.Join(o.fault, err))
 		if errors.Is(err, journal.ErrLeaseLost) {
-			p.Logger.Warn("lease lost, result dropped", uploadAttrs(u, d.stage)...)
+			p.Logger.LogAttrs(ctx, slog.LevelWarn, "lease lost, result dropped", uploadAttrs(u, d.stage)...)
 			return u, false, nil
 		}
 		return u, false, err

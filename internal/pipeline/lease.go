@@ -22,22 +22,16 @@ type tenure struct {
 }
 
 // renewing renews the lease until the returned function is called, when a third
-// of it has passed and on failure every tenth. It ends the stage when the lease
-// is lost, and also a tenth before it runs out unrenewed: a stage must not go on
-// when its upload may be another's.
+// of it has passed and on failure every tenth; until then there is no goroutine, as
+// most stages end long before. It ends the stage when the lease is lost, and also a
+// tenth before it runs out unrenewed: a stage must not go on when its upload may be
+// another's.
 func (p *Pipeline) renewing(ctx context.Context, c *crew, u upload.Upload, t *tenure, cancel context.CancelCauseFunc) (stop func()) {
 	ctx, quit := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		timer := time.NewTimer(t.until.Sub(p.Now()) - 2*p.Lease/3)
-		defer timer.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-timer.C:
-			}
+	over := make(chan struct{})
+	alarm := time.AfterFunc(p.untilRenewal(t), func() {
+		defer close(over)
+		for ctx.Err() == nil {
 			if err := p.renew(ctx, u, t); err != nil {
 				if ctx.Err() == nil {
 					cancel(err)
@@ -45,11 +39,22 @@ func (p *Pipeline) renewing(ctx context.Context, c *crew, u upload.Upload, t *te
 				return
 			}
 			p.alive(c)
-			timer.Reset(max(t.until.Sub(p.Now())-2*p.Lease/3, p.Lease/10))
+			select {
+			case <-ctx.Done():
+			case <-time.After(max(p.untilRenewal(t), p.Lease/10)):
+			}
 		}
-	}()
-	return func() { quit(); <-done }
+	})
+	return func() {
+		quit()
+		if !alarm.Stop() {
+			<-over
+		}
+	}
 }
+
+// untilRenewal is how long it takes until a third of the lease has passed.
+func (p *Pipeline) untilRenewal(t *tenure) time.Duration { return t.until.Sub(p.Now()) - 2*p.Lease/3 }
 
 // renew tries once. Its error says that the stage has to end.
 func (p *Pipeline) renew(ctx context.Context, u upload.Upload, t *tenure) error {

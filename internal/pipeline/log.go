@@ -21,9 +21,9 @@ func (p *Pipeline) announce(stage Stage, before, after upload.Upload, o upload.O
 		if after.State == upload.StateDecided && !after.Verdict.Good() {
 			level = slog.LevelWarn // a file came to a bad end: somebody has to look at it
 		}
-		p.Logger.Log(context.Background(), level, "upload moved on", attrs...)
+		p.Logger.LogAttrs(context.Background(), level, "upload moved on", attrs...)
 	} else if o.Reason() != before.Reason {
-		p.Logger.Debug("upload waits", append(uploadAttrs(after, stage), slog.String("reason", string(o.Reason())))...)
+		p.Logger.LogAttrs(context.Background(), slog.LevelDebug, "upload waits", append(uploadAttrs(after, stage), slog.String("reason", string(o.Reason())))...)
 	}
 	p.Recorded(stage.Name, before, after)
 }
@@ -31,21 +31,23 @@ func (p *Pipeline) announce(stage Stage, before, after upload.Upload, o upload.O
 // logFault tells of a fault: once an upload and reason at warn level, repeated
 // tries at debug level, what needs a human at error level.
 func (p *Pipeline) logFault(stage Stage, u upload.Upload, f *upload.Fault) {
+	ctx := context.Background()
 	attrs := append(uploadAttrs(u, stage), slog.String("reason", string(f.Reason)), slog.String("class", f.Class.String()), slog.Any("error", f))
 	switch {
 	case f.Class == upload.Permanent, f.Reason == upload.InternalFault:
-		p.Logger.Error("stage failed", attrs...)
+		p.Logger.LogAttrs(ctx, slog.LevelError, "stage failed", attrs...)
 	case u.Reason == f.Reason:
-		p.Logger.Debug("stage still fails", attrs...)
+		p.Logger.LogAttrs(ctx, slog.LevelDebug, "stage still fails", attrs...)
 	default:
-		p.Logger.Warn("stage failed, will try again", attrs...)
+		p.Logger.LogAttrs(ctx, slog.LevelWarn, "stage failed, will try again", attrs...)
 	}
 }
 
-func uploadAttrs(u upload.Upload, stage Stage) []any {
-	return []any{
+// uploadAttrs say which upload it is, and have room for what it came to.
+func uploadAttrs(u upload.Upload, stage Stage) []slog.Attr {
+	return append(make([]slog.Attr, 0, 11),
 		slog.String("upload_id", string(u.ID)), slog.String("channel", string(u.Channel)), slog.String("kind", string(u.Kind)),
 		slog.String("filename", u.Filename), slog.String("stage", stage.Name), slog.Int("attempt", u.Attempt),
 		slog.String("trace_id", u.TraceID),
-	}
+	)
 }

@@ -14,14 +14,15 @@ type done struct {
 	stage   Stage
 	before  upload.Upload
 	outcome upload.Outcome
+	illegal error // the outcome does not fit what was before
 }
 
-// keeps reports whether the lane is to go on with the upload after d, and gives it as
-// it is then.
-func (p *Pipeline) keeps(c *crew, d done) (upload.Upload, bool) {
+// did is what the stage made of u, how u is after it, and whether the lane is to go on
+// with it then.
+func (p *Pipeline) did(c *crew, stage Stage, u upload.Upload, o upload.Outcome) (d done, next upload.Upload, keep bool) {
 	now := p.Now()
-	next, err := d.outcome.Apply(d.before, now)
-	return next, err == nil && !d.outcome.Stays() && c.runs(next.State) && !next.NextAttemptAt.After(now)
+	next, err := o.Apply(u, now)
+	return done{stage, u, o, err}, next, err == nil && !o.Stays() && c.runs(next.State) && !next.NextAttemptAt.After(now)
 }
 
 // joins reports whether d, after which the lane goes on with next, waits for the next
@@ -40,9 +41,9 @@ type recorded struct {
 // record writes the outcome, after those that wait for it, and tells of all; where
 // the content turns out to be another upload's to deliver, the upload is held instead.
 func (p *Pipeline) record(ctx context.Context, d done, t *tenure, keep bool) (recorded, error) {
-	if _, err := d.outcome.Apply(d.before, p.Now()); err != nil {
-		p.Logger.Error("stage returned an illegal outcome", slog.String("upload_id", string(d.before.ID)), slog.Any("error", err))
-		d.outcome = upload.Failed(upload.InternalFault, err.Error())
+	if d.illegal != nil {
+		p.Logger.Error("stage returned an illegal outcome", slog.String("upload_id", string(d.before.ID)), slog.Any("error", d.illegal))
+		d.outcome = upload.Failed(upload.InternalFault, d.illegal.Error())
 	}
 	after, err := p.write(ctx, append(t.unrecorded, d), keep)
 	if errors.Is(err, journal.ErrContentTaken) {
