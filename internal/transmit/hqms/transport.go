@@ -28,7 +28,7 @@ func newTransport(n Network, p Patience, seen func(tls.ConnectionState)) *http.T
 		TLSHandshakeTimeout:    p.Connect,
 		DisableCompression:     true, // the limit on answers counts what is read
 		MaxResponseHeaderBytes: 64 << 10,
-		MaxIdleConnsPerHost:    32, // as many as may ask at once: a handshake costs more than the question
+		MaxIdleConnsPerHost:    256, // more than are open at once, three for each of CONCURRENCY: a handshake costs more than the question
 		IdleConnTimeout:        30 * time.Second,
 	}
 	if t.DialContext == nil {
