@@ -73,7 +73,7 @@ func (a *App) newStages() stages {
 		Shared: a.journal.Shared(), Hold: 1 << 20, Now: a.now,
 		Level: a.level, Packed: a.chooser.Packed,
 	})
-	a.life.onStop("packed copies", func(context.Context) error { return packing.Close() })
+	a.life.onStop("packed copies", func(context.Context) error { packing.Close(); return nil })
 	backoff := upload.Backoff{Min: cfg.RetryMin, Max: cfg.RetryMax}
 	return stages{
 		settle: settle.New(settle.Options{Channels: settling, Now: a.now}),

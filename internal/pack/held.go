@@ -121,15 +121,19 @@ func (s *Stage) spillOne(id upload.ID, b []byte) error {
 	return nil
 }
 
-// Close gives every packed copy its file. Nothing is held any more after it.
-func (s *Stage) Close() error {
+// Close gives every packed copy its file. One that finds no place for it is lost with
+// the process, and its source packed again by the next one, as after a power cut:
+// that is told, and keeps nobody from ending.
+func (s *Stage) Close() {
 	s.holding.Lock()
 	defer s.holding.Unlock()
 	s.closed = true
 	if s.spill != nil {
 		s.spill.Stop()
 	}
-	return s.spillFrom(s.o.Now())
+	if err := s.spillFrom(s.o.Now()); err != nil {
+		s.o.Logger.Warn("packed copies are lost for want of a place", slog.Int("files", len(s.held)), slog.Any("error", err))
+	}
 }
 
 // inMemory is a copy in memory, open for sending.

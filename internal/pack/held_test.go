@@ -1,8 +1,12 @@
 package pack_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"io/fs"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -81,9 +85,7 @@ func TestAHeldCopyThatIsGivenUpIsGone(t *testing.T) {
 		p.Abort()
 		holds(t, s, spool, "", 0)
 	}
-	if err := s.Close(); err != nil { // which gives what is still held its file
-		t.Fatal(err)
-	}
+	s.Close() // which gives what is still held its file
 	holds(t, s, spool, "", 0)
 }
 
@@ -101,9 +103,7 @@ func TestWhatMayNotBeHeldHasAFile(t *testing.T) {
 		spool := t.TempDir()
 		s := stage(t, spool, c.change)
 		if name == "after the end" {
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
+			s.Close()
 		}
 		u, err := packAll(s, settled(idA), c.text, 50_000)
 		if err != nil {
@@ -123,9 +123,7 @@ func TestHeldCopiesGetTheirFilesAtTheEnd(t *testing.T) {
 	spool := t.TempDir()
 	s := stage(t, spool, holding)
 	a, b := validated(t, s, idA), validated(t, s, idB)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	s.Close()
 	for _, u := range []upload.Upload{a, b} {
 		next := stage(t, spool, holding)
 		whole(t, next, u)
@@ -133,6 +131,31 @@ func TestHeldCopiesGetTheirFilesAtTheEnd(t *testing.T) {
 		if o, err := next.Run(t.Context(), u); err != nil || o.Name() != "packed" {
 			t.Errorf("got %q, %v", o.Name(), err)
 		}
+	}
+}
+
+func TestAStopWithoutAPlaceForWhatIsHeldIsToldAndPackedAgain(t *testing.T) {
+	t.Parallel()
+	spool := t.TempDir()
+	var log bytes.Buffer
+	told := func(o *pack.Options) { holding(o); o.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
+	s := stage(t, spool, told, durable.WithHook(func(op durable.Op, _ string) error {
+		if op == durable.OpCreate {
+			return fs.ErrPermission
+		}
+		return nil
+	}))
+	a, b := validated(t, s, idA), validated(t, s, idB)
+	s.Close()
+	if got := log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "files=2") || !strings.Contains(got, "permission") {
+		t.Errorf("told: %q", got)
+	}
+	next := stage(t, spool, holding)
+	for _, u := range []upload.Upload{a, b} {
+		if _, _, err := next.Open(t.Context(), u); err == nil || upload.AsFault(err).Reason != upload.SpoolLost {
+			t.Errorf("the next process finds %v", err)
+		}
+		whole(t, next, validated(t, next, string(u.ID)))
 	}
 }
 
@@ -182,7 +205,7 @@ func TestAHeldCopySurvivesOrIsPackedAgainAfterEveryCrash(t *testing.T) {
 			return c.Hook(op, name)
 		}))
 		if advance(t, &u, s) {
-			_ = s.Close()
+			s.Close()
 		}
 		next := stage(t, spool, holding)
 		if _, _, err := next.Open(t.Context(), u); u.State == upload.StatePacked && err != nil {
