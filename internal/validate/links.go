@@ -62,10 +62,9 @@ func (c *Checker) link(b *bound) {
 }
 
 // linkKey makes one number of the values that identify a row, the same in every
-// file (FNV-1a); false if one of them is missing.
+// file; false if one of them is missing.
 func (c *Checker) linkKey(columns []int) (uint64, bool) {
-	key := uint64(14_695_981_039_346_656_037)
-	add := func(b byte) { key = (key ^ uint64(b)) * 1_099_511_628_211 }
+	key := uint64(fnvBasis)
 	for _, col := range columns {
 		v := c.plan.at(col)
 		if !v.filled() || v.kind == isBad {
@@ -75,12 +74,23 @@ func (c *Checker) linkKey(columns []int) (uint64, bool) {
 		if v.dated() {
 			raw = binary.BigEndian.AppendUint64(nil, uint64(v.n)) //nolint:gosec // bits, not a quantity
 		}
-		for _, b := range raw {
-			add(b)
-		}
-		add(0)
+		key = addField(key, raw)
 	}
 	return key, true
+}
+
+// The numbers of FNV-1a of 64 bits.
+const (
+	fnvBasis = 14_695_981_039_346_656_037
+	fnvPrime = 1_099_511_628_211
+)
+
+// addField adds a value and a zero byte, its end, to a hash (FNV-1a).
+func addField[T string | []byte](hash uint64, value T) uint64 {
+	for i := range len(value) {
+		hash = (hash ^ uint64(value[i])) * fnvPrime
+	}
+	return hash * fnvPrime
 }
 
 // Batch compares the keys of the files found together. The files are checked
@@ -95,19 +105,11 @@ type Batch struct {
 	full  bool
 }
 
-// batchKey is one number of a kind, its columns and their values in a row (FNV-1a).
+// batchKey is one number of a kind, its columns and their values in a row.
 type batchKey uint64
 
 func batchKeyOf(kind upload.Kind, columns string, key uint64) batchKey {
-	const prime = 1_099_511_628_211
-	for _, b := range []byte(kind) {
-		key = (key ^ uint64(b)) * prime
-	}
-	key *= prime
-	for _, b := range []byte(columns) {
-		key = (key ^ uint64(b)) * prime
-	}
-	return batchKey(key)
+	return batchKey(addField(addField(key, string(kind)), columns))
 }
 
 type batchNeed struct {
