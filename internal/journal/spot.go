@@ -39,12 +39,32 @@ func (j *Journal) Spot(ctx context.Context, s upload.Sighting) (upload.Upload, u
 // one transaction where changes share commits. Each has its own answer.
 func (j *Journal) SpotAll(ctx context.Context, all []upload.Sighting) []upload.Spotted {
 	answers := make([]upload.Spotted, len(all))
-	if j.commits == nil || len(all) == 1 || !j.spotTogether(ctx, all, answers) {
-		for i, s := range all { // one that does not fit must not hold up the others
-			answers[i].Upload, answers[i].How, answers[i].Err = j.Spot(ctx, s)
+	// After a start all files of a directory may be known: whoever reads that of a
+	// million must not hold up those who write.
+	seen := 0
+	for seen < len(all) && j.foretold(ctx, all[seen], &answers[seen]) {
+		seen++
+	}
+	rest, told := all[seen:], answers[seen:]
+	if j.commits == nil || len(rest) < 2 || !j.spotTogether(ctx, rest, told) {
+		for i, s := range rest { // one that does not fit must not hold up the others
+			told[i].Upload, told[i].How, told[i].Err = j.Spot(ctx, s)
 		}
 	}
 	return answers
+}
+
+// foretold reports whether nothing begins, and then answers.
+func (j *Journal) foretold(ctx context.Context, s upload.Sighting, a *upload.Spotted) bool {
+	if j.begin("spot") != nil {
+		return false
+	}
+	u, spotting, err := j.foretell(ctx, j.row, s)
+	if err != nil || spotting == upload.Began {
+		return false
+	}
+	*a = upload.Spotted{Upload: u, How: spotting}
+	return true
 }
 
 // spotTogether reports whether it could; if not, nothing was written.

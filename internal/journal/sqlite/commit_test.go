@@ -91,6 +91,37 @@ func TestChangesThatComeTogetherShareACommit(t *testing.T) {
 	t.Errorf("%d commits for as many changes, again and again", commits.Load())
 }
 
+// After a start, the files of a whole directory may be known: to learn that, the one
+// writer is not needed.
+func TestKnownFilesDoNotTakeTheWritersTurn(t *testing.T) {
+	t.Parallel()
+	j, _ := counted(t)
+	all := make([]upload.Sighting, 5)
+	for i := range all {
+		all[i] = upload.Sighting{Channel: upload.Flu, Filename: fmt.Sprintf("flu_%d.csv", i), At: time.Unix(1000, 0)}
+	}
+	began := j.SpotAll(t.Context(), all)
+	held, err := j.DB().Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := make(chan []upload.Spotted, 1)
+	go func() { again <- j.SpotAll(context.WithoutCancel(t.Context()), all) }()
+	select {
+	case got := <-again:
+		for i, a := range got {
+			if a.How != upload.Underway || a.Err != nil || a.Upload.ID != began[i].Upload.ID {
+				t.Errorf("%s: %s, %v", all[i].Filename, a.How, a.Err)
+			}
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("known files wait for the writer")
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A change that fails after it has written (the content turns out to have been
 // delivered) leaves nothing behind in the transaction that it shares.
 func TestAChangeThatFailsUndoesItselfAlone(t *testing.T) {
