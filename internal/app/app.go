@@ -65,7 +65,7 @@ type App struct {
 	recovery     *recovery.Log // nil: the journal is not in the state directory
 	setAside     string        // the damaged journal's new name, if there was one
 	trouble      *trouble
-	noted        known        // verdicts in the recovery log whose originals are being put away
+	noted        verdicts     // verdicts in the recovery log whose originals are being put away
 	moved        atomic.Int64 // outcomes recorded
 	decided      fences       // under which fence uploads got their verdict from the server
 	lines        map[upload.Channel]*line

@@ -260,11 +260,11 @@ func (k ticketKeeper) KeepTicket(ctx context.Context, u upload.Upload, t upload.
 // putAway keeps the verdict in the recovery log before the original is touched,
 // and has it put away.
 func (a *App) putAway(ctx context.Context, u upload.Upload) (upload.Outcome, error) {
-	if !a.noted.has(u.ID) {
+	if !a.noted.has(u) {
 		if err := a.recovery.Keep(u, a.now()); err != nil {
 			return upload.Outcome{}, err
 		}
-		a.noted.add(u.ID)
+		a.noted.add(u)
 	}
 	retire := a.stages.retire.Run
 	if a.decided.take(u.ID) == u.Fence && u.Fence != 0 { // ours since its verdict, and not begun with

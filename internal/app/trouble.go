@@ -112,32 +112,32 @@ func (a *App) beyondRepair(ctx context.Context) <-chan struct{} {
 	return a.trouble.damaged
 }
 
-// known remembers ids.
-type known struct {
+// verdicts remembers which verdict of an upload is kept elsewhere.
+type verdicts struct {
 	mu  sync.Mutex
-	ids map[upload.ID]struct{}
+	ids map[upload.ID]upload.Verdict
 }
 
-func (k *known) has(id upload.ID) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	_, ok := k.ids[id]
-	return ok
+func (v *verdicts) has(u upload.Upload) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	is, ok := v.ids[u.ID]
+	return ok && is == u.Verdict
 }
 
-func (k *known) add(id upload.ID) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.ids == nil {
-		k.ids = map[upload.ID]struct{}{}
+func (v *verdicts) add(u upload.Upload) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ids == nil {
+		v.ids = map[upload.ID]upload.Verdict{}
 	}
-	k.ids[id] = struct{}{}
+	v.ids[u.ID] = u.Verdict
 }
 
-func (k *known) drop(id upload.ID) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.ids, id)
+func (v *verdicts) drop(id upload.ID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.ids, id)
 }
 
 // fences keeps, by upload, under which fence something happened.

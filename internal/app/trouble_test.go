@@ -41,3 +41,23 @@ func TestDamageIsNotOverByItself(t *testing.T) {
 		t.Errorf("got %v", f)
 	}
 }
+
+// What is kept of one verdict says nothing of another that the upload gets later.
+func TestAVerdictIsKeptBesideTheOneBefore(t *testing.T) {
+	t.Parallel()
+	var v verdicts
+	u := upload.Upload{ID: "a", Verdict: upload.Unresolved}
+	if v.has(u) {
+		t.Error("known before it was added")
+	}
+	v.add(u)
+	later := u
+	later.Verdict = upload.Accepted
+	if !v.has(u) || v.has(later) {
+		t.Errorf("the first %v, want true; the later one %v, want false", v.has(u), v.has(later))
+	}
+	v.drop(u.ID)
+	if v.has(u) {
+		t.Error("known after it was dropped")
+	}
+}

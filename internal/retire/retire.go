@@ -83,9 +83,10 @@ func (s *Stage) Run(ctx context.Context, u upload.Upload) (upload.Outcome, error
 	return s.run(ctx, u, false)
 }
 
-// First is Run for an upload that no run has begun with, since nobody but the
-// caller has held it from its verdict on. It saves looking for what a run that
-// broke off may have left. If it fails, Run has to follow.
+// First is Run for an upload that hardly any run can have begun with, since nobody
+// but the caller has held it from its verdict on. It looks for what a run that broke
+// off may have left only where the original is not in its place: one that an earlier
+// verdict was about may have been set aside. If it fails, Run has to follow.
 func (s *Stage) First(ctx context.Context, u upload.Upload) (upload.Outcome, error) {
 	return s.run(ctx, u, true)
 }
@@ -97,7 +98,7 @@ func (s *Stage) run(ctx context.Context, u upload.Upload, first bool) (upload.Ou
 	}
 	r := retirement{Stage: s, u: u, watch: w, plan: s.plan(u), first: first}
 	end, err := r.putAway(ctx)
-	if err == nil && (!first || end.reason != "") { // else there is nothing to tidy
+	if err == nil && (!r.first || end.reason != "") { // else there is nothing to tidy
 		err = r.tidy(end)
 	}
 	if err == nil {
@@ -144,7 +145,7 @@ type retirement struct {
 	u     upload.Upload
 	watch *durable.Dir
 	plan  upload.Place
-	first bool // nothing was begun by another run
+	first bool // nothing was begun by another run, as far as is known
 }
 
 func (r *retirement) putAway(ctx context.Context) (ending, error) {
@@ -168,6 +169,9 @@ func (r *retirement) putAway(ctx context.Context) (ending, error) {
 		return r.fromAside(ctx)
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, durable.ErrNotRegular):
 		return ending{}, err
+	case r.first:
+		r.first = false
+		return r.putAway(ctx)
 	}
 	if end, done, err := r.already(); done || err != nil {
 		return end, err

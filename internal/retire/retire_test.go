@@ -155,6 +155,34 @@ func TestAReadOnlyVolumeWaitsWithARemedy(t *testing.T) {
 	}
 }
 
+// An upload without a verdict in time is put away, which cannot be done; an operator
+// has the server asked again, and the verdict comes.
+func TestWhatAnEarlierVerdictHadSetAsideIsPutAway(t *testing.T) {
+	t.Parallel()
+	w, _ := newWorld(t, false)
+	unresolved := w.decided(upload.Unresolved)
+	if _, err := w.process(durabletest.Failing(durable.OpMkdir, syscall.ENOSPC)).Run(t.Context(), unresolved); err == nil {
+		t.Fatal("it was put away")
+	}
+	if w.exists(w.watch, name) {
+		t.Fatal("it was not set aside")
+	}
+	accepted := unresolved
+	accepted.Verdict, accepted.Reason, accepted.VerdictReason = upload.Accepted, "", ""
+	o, err := w.process().First(t.Context(), accepted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := o.Apply(accepted, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Place != upload.InArchive || got.Reason != "" || durabletest.Read(t, filepath.Join(w.state, got.Path)) != text {
+		t.Errorf("got %s %s (%s); it is at %v", got.Place, got.Path, got.Reason, w.copies(text))
+	}
+	w.nothingLeft()
+}
+
 func TestAReadOnlyMountIsLeftUntouched(t *testing.T) {
 	t.Parallel()
 	w, _ := newWorld(t, false)
