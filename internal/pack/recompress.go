@@ -84,10 +84,18 @@ func (r *Recompression) Ready(ctx context.Context) error {
 // Size is how many bytes there will be.
 func (r *Recompression) Size() int64 { return r.size }
 
-// Digest is "sha-256:<hex>" of all bytes, once they have been read; "" before.
+// Digest is "sha-256:<hex>" of all bytes, once they have been read; "" before, and
+// where there are more than Size. It is called by whoever reads.
 func (r *Recompression) Digest() string {
+	select {
+	case <-r.sized:
+	default:
+		return ""
+	}
 	if r.read != r.size {
 		return ""
+	}
+	for range r.pieces { // the last one is handed over before all is summed up
 	}
 	return r.digest
 }
