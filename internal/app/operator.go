@@ -178,6 +178,12 @@ func (a *App) nudged(ch upload.Channel, filename string) {
 	}
 }
 
+// opened reports whether the gate for which an upload waits until somebody opens it is
+// open.
+func (a *App) opened(ctx context.Context, u upload.Upload) bool {
+	return (u.Reason == upload.ChannelPaused || u.Reason == upload.CredentialsMissing) && a.lines[u.Channel].gate.Ready(ctx) == nil
+}
+
 // reopened wakes the uploads that waited for a channel.
 func (a *App) reopened(ctx context.Context, ch upload.Channel, waiting []upload.Reason) {
 	if _, err := a.journal.WakeRetries(ctx, ch, a.now(), waiting...); err != nil && !errors.Is(err, journal.ErrNotFound) {

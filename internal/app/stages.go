@@ -25,6 +25,7 @@ type stages struct {
 	confirm  *confirm.Stage
 	retire   *retire.Stage
 	putAway  func(ctx context.Context, u upload.Upload) (upload.Outcome, error) // retire, after the verdict is kept
+	open     func(ctx context.Context, u upload.Upload) bool                    // the gate that u waits for
 }
 
 // list is the way of a file.
@@ -33,7 +34,7 @@ func (s stages) list() []pipeline.Stage {
 		{Name: "settle", From: upload.StateSpotted, Crew: pipeline.Light, Run: s.settle.Run},
 		{Name: "validate", From: upload.StateSettled, Crew: pipeline.Heavy, Run: s.validate.Run, Joins: quicklyRead},
 		{Name: "pack", From: upload.StateValidated, Crew: pipeline.Heavy, Run: s.pack.Run},
-		{Name: "transmit", From: upload.StatePacked, Crew: pipeline.Heavy, Run: s.transmit.Run},
+		{Name: "transmit", From: upload.StatePacked, Crew: pipeline.Heavy, Run: s.transmit.Run, Overtaken: s.open},
 		{Name: "confirm", From: upload.StateSent, Crew: pipeline.Asking, Run: s.confirm.Run},
 		{Name: "retire", From: upload.StateDecided, Crew: pipeline.Asking, Run: s.putAway},
 	}
@@ -90,6 +91,7 @@ func (a *App) newStages() stages {
 			Deadline: cfg.ResultDeadline, Grace: cfg.UnknownGrace, ResendMax: cfg.RetryMax, Logger: log, Now: a.now,
 		}),
 		putAway: a.putAway,
+		open:    a.opened,
 		retire: retire.New(retire.Options{
 			Watch: dirs, State: a.state, Policies: policies, Spool: packing, Findings: foundBy{a.journal}, Logger: log, Now: a.now,
 		}),

@@ -22,6 +22,8 @@ type memory struct {
 	renews int
 	claims int
 	away   error // what Renew answers, if set
+
+	recording func(u upload.Upload) // called before something is recorded, if set
 }
 
 type row struct {
@@ -87,6 +89,9 @@ func (m *memory) NextDue(_ context.Context, ch upload.Channel, states []upload.S
 }
 
 func (m *memory) RecordAll(_ context.Context, u upload.Upload, all []upload.Outcome, now time.Time, keep bool) (upload.Upload, error) {
+	if m.recording != nil {
+		m.recording(u)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.rows[u.ID]
@@ -135,6 +140,16 @@ func (m *memory) Release(_ context.Context, u upload.Upload) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rows[u.ID].until = time.Time{}
+	return nil
+}
+
+func (m *memory) Touch(_ context.Context, id upload.ID, now time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down != nil {
+		return m.down
+	}
+	m.rows[id].u.NextAttemptAt = now
 	return nil
 }
 

@@ -121,7 +121,7 @@ type told struct {
 // whether the lane may go on with the upload.
 func (p *Pipeline) conclude(ctx context.Context, d done, t *tenure, keep bool, o told) (upload.Upload, bool, error) {
 	u := d.before
-	defer p.dismiss(u.ID, t)
+	defer p.dismiss(u.ID, t) // if it still is to be done
 	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
 	defer cancel()
 	if d.outcome.Name() == "" { // interrupted: the row stays as it is
@@ -138,15 +138,29 @@ func (p *Pipeline) conclude(ctx context.Context, d done, t *tenure, keep bool, o
 		return u, false, err
 	}
 	o.ended(r.after, r.outcome, o.fault)
-	switch {
+	switch nudged := p.dismiss(u.ID, t); {
 	case !r.kept:
-		p.Follow(r.after)
-		return r.after, false, nil
+		return r.after, false, p.leave(record, d.stage, r, nudged)
 	case ctx.Err() != nil:
 		return r.after, false, ignoreLost(p.Journal.Release(record, r.after))
 	default:
 		return r.after, true, nil
 	}
+}
+
+// leave has the crew whose turn it is look when the upload is due: at once, where what
+// it waits for came while that it waits was being recorded.
+func (p *Pipeline) leave(ctx context.Context, stage Stage, r recorded, nudged bool) error {
+	u := r.after
+	if r.outcome.Stays() && (nudged || stage.Overtaken != nil && stage.Overtaken(ctx, u)) {
+		now := p.Now()
+		if err := p.Journal.Touch(ctx, u.ID, now); err != nil {
+			return err
+		}
+		u.NextAttemptAt = now
+	}
+	p.Follow(u)
+	return nil
 }
 
 // runStage runs the stage under a renewed lease. The zero outcome means that it
@@ -210,11 +224,15 @@ func (p *Pipeline) enlist(id upload.ID, t *tenure, cancel context.CancelCauseFun
 				p.running[id] = before
 			}
 			before.cancel, before.nudged = cancel, false
+			if before.lost {
+				cancel(journal.ErrLeaseLost)
+			}
 			p.mu.Unlock()
 			return
 		}
-		p.mu.Unlock()
+		before.lost = true // also where the stage is just about to run once more
 		before.cancel(journal.ErrLeaseLost)
+		p.mu.Unlock()
 		<-before.over
 	}
 }
@@ -227,13 +245,18 @@ func (p *Pipeline) nudged(id upload.ID) bool {
 	return ok && r.nudged
 }
 
-func (p *Pipeline) dismiss(id upload.ID, t *tenure) {
+// dismiss takes the run of a tenure's stage off the record, and reports whether a
+// nudge came before that.
+func (p *Pipeline) dismiss(id upload.ID, t *tenure) (nudged bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r, ok := p.running[id]; ok && r.tenure == t {
-		delete(p.running, id)
-		close(r.over)
+	r, ok := p.running[id]
+	if !ok || r.tenure != t {
+		return false
 	}
+	delete(p.running, id)
+	close(r.over)
+	return r.nudged
 }
 
 func (p *Pipeline) alive(c *crew) {

@@ -46,6 +46,10 @@ type Stage struct {
 	// Open reports whether the stage may run for the channel now (paused,
 	// refused …); nil: always. Call Wake when the answer changes.
 	Open func(ch upload.Channel) bool
+	// Overtaken reports whether what u waits for since the stage ran has come about
+	// already, so that whoever wakes those that wait may have missed it. It is asked
+	// after each pause that was recorded; nil: never.
+	Overtaken func(ctx context.Context, u upload.Upload) bool
 }
 
 // Journal is what the pipeline needs of the durable record.
@@ -55,6 +59,7 @@ type Journal interface {
 	RecordAll(ctx context.Context, u upload.Upload, all []upload.Outcome, now time.Time, keep bool) (upload.Upload, error)
 	Renew(ctx context.Context, u upload.Upload, until time.Time) error
 	Release(ctx context.Context, u upload.Upload) error
+	Touch(ctx context.Context, id upload.ID, now time.Time) error
 }
 
 // Observer is told of every stage that runs. The returned function is called
@@ -232,8 +237,8 @@ func (p *Pipeline) Interrupt(id upload.ID, cause error) {
 
 // Nudge says that it is worth looking at an upload again now. If its stage runs
 // at this moment and ends by holding, it runs once more instead: what it saw may
-// be older than the nudge. It reports whether the stage runs; if not, the
-// journal has to be told.
+// be older than the nudge. If that is being recorded, it is due at once. It reports
+// whether either is so; if not, the journal has to be told.
 func (p *Pipeline) Nudge(id upload.ID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -250,6 +255,7 @@ type run struct {
 	over   chan struct{}
 	cancel context.CancelCauseFunc
 	nudged bool
+	lost   bool // another lane has the upload
 }
 
 // LastBeat is the oldest of the crews' last signs of life; zero if a crew has

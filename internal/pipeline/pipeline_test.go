@@ -363,6 +363,47 @@ func TestNudgeDuringALookIsNotLost(t *testing.T) {
 	})
 }
 
+// What an upload waits for may come after its stage has looked and before it is known
+// to wait: whoever wakes those that wait does not find it then.
+func TestWhatComesWhileAPauseIsRecordedIsNotLost(t *testing.T) {
+	t.Parallel()
+	for _, by := range []string{"a nudge", "an opened gate"} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory(spotted("a"))
+				var p *Pipeline
+				came := false
+				m.recording = func(u upload.Upload) {
+					if u.State == upload.StateSpotted && !came {
+						came = true
+						if by == "a nudge" && !p.Nudge("a") {
+							t.Error("the nudge is not taken, though the row does not say yet that it waits")
+						}
+					}
+				}
+				p = build(m, with(way(), Stage{
+					Name: "settle", From: upload.StateSpotted,
+					Run: func(context.Context, upload.Upload) (upload.Outcome, error) {
+						if !came {
+							return upload.Hold(time.Hour, upload.ChannelPaused, ""), nil
+						}
+						return upload.Settled(upload.Identity{}), nil
+					},
+					Overtaken: func(_ context.Context, u upload.Upload) bool {
+						return by == "an opened gate" && u.Reason == upload.ChannelPaused
+					},
+				}))
+				defer running(t, p)()
+				synctest.Wait()
+				if got, want := m.trail("a"), []string{"hold", "settled"}; len(got) < 2 || !slices.Equal(got[:2], want) {
+					t.Errorf("went %v, want %v and on", got, want)
+				}
+			})
+		})
+	}
+}
+
 func TestJournalOutageIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
