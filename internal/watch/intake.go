@@ -167,10 +167,7 @@ func (o *owner) lost() {
 // all, since something is the matter with what was heard.
 func (o *owner) rescanSoon() {
 	o.whole = true
-	o.mu.Lock()
-	last := o.status.LastScan
-	o.mu.Unlock()
-	at := last.Add(max(100*time.Millisecond, 2*o.scanTook))
+	at := o.scanAt.Add(max(100*time.Millisecond, 2*o.scanTook))
 	if now := o.now(); at.Before(now) {
 		at = now
 	}

@@ -66,6 +66,7 @@ type owner struct {
 	round turns // says at what the others look
 
 	scans      int64
+	scanAt     time.Time // of the latest; by the steady clock, as what follows
 	rescanAt   time.Time
 	scanTook   time.Duration
 	ledgerAt   time.Time // not before, after a ledger error

@@ -137,3 +137,16 @@ func TestQueueGivesTheOldestOnceEach(t *testing.T) {
 		}
 	})
 }
+
+// The clock was set back by hours after the latest rescan: whatever it says of that, the
+// next one comes by the steady clock.
+func TestARescanIsBroughtForwardWhateverTheClockSaysOfTheLatest(t *testing.T) {
+	t.Parallel()
+	o := newOwner(New(Options{Channel: upload.Flu, Dir: newFakeDir(), Kinds: kinds, Ledger: newFakeLedger(), NoEvents: true, Rescan: time.Hour}))
+	o.rescan(o.now())
+	o.status.LastScan = o.status.LastScan.Add(8 * time.Hour)
+	o.lost()
+	if wait := o.rescanAt.Sub(o.now()); wait > time.Second {
+		t.Errorf("the next rescan is in %s", wait)
+	}
+}

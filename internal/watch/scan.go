@@ -19,6 +19,7 @@ const missingRetry = 5 * time.Second
 func (o *owner) rescan(now time.Time) {
 	o.arm(now)
 	o.scans++
+	o.scanAt = now
 	s := scan{owner: o, now: now, turn: o.turn()}
 	err := o.opts.Dir.Each(s.sift, s.visit)
 	o.whole = err != nil
