@@ -40,8 +40,9 @@
 // It may be broken off and repeated: what is known is passed over.
 //
 // [CatchUp] is for every other start: it compares the end of the log with the
-// journal, so that a journal put back from an older copy, or one that lost its
-// last changes, does not send anything twice.
+// journal, and where that does not know it, what was written before, back to where it
+// does, so that a journal put back from an older copy, or one that lost its last
+// changes, does not send anything twice.
 //
 // # What is not brought back
 //

@@ -166,29 +166,51 @@ type Line struct {
 
 // Lines reads the whole log, the oldest first; the error ends it. A directory
 // that is not there is an empty log.
-func (l *Log) Lines(ctx context.Context) iter.Seq2[Line, error] { return l.lines(ctx, 0) }
+func (l *Log) Lines(ctx context.Context) iter.Seq2[Line, error] { return l.linesFrom(ctx, mark{}) }
 
-// Tail reads at least the last size bytes of the latest file.
-func (l *Log) Tail(ctx context.Context, size int64) iter.Seq2[Line, error] { return l.lines(ctx, size) }
+// mark is a place in the log: so many bytes before the end of a file, 0 its start.
+// The zero mark is the start of the log.
+type mark struct {
+	file string
+	back int64
+}
 
-func (l *Log) lines(ctx context.Context, tail int64) iter.Seq2[Line, error] {
+// linesFrom reads from a mark to the end of the log.
+func (l *Log) linesFrom(ctx context.Context, m mark) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		if l == nil || l.dir == nil {
 			return
 		}
 		files, err := l.files()
-		if err == nil && tail > 0 && len(files) > 1 {
-			files = files[len(files)-1:]
-		}
 		for _, name := range files {
-			if err == nil {
-				err = l.read(ctx, name, tail, func(x Line) bool { return yield(x, nil) })
+			if err != nil || name < m.file {
+				continue
 			}
+			back := int64(0)
+			if name == m.file {
+				back = m.back
+			}
+			err = l.read(ctx, name, back, func(x Line) bool { return yield(x, nil) })
 		}
 		if err != nil && !errors.Is(err, errEnough) {
 			yield(Line{}, fmt.Errorf("read the recovery log: %w", err))
 		}
 	}
+}
+
+// first are the first so many readable lines after a mark, of its file alone.
+func (l *Log) first(ctx context.Context, m mark, most int) ([]upload.Upload, error) {
+	var all []upload.Upload
+	err := l.read(ctx, m.file, m.back, func(x Line) bool {
+		if x.Err == nil {
+			all = append(all, x.Upload)
+		}
+		return len(all) < most
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return all, err
 }
 
 func (l *Log) files() ([]string, error) {
@@ -204,6 +226,8 @@ func (l *Log) files() ([]string, error) {
 
 var errEnough = errors.New("the reader has enough")
 
+// read reads the last so many bytes of a file, or all of it where that is 0, from the
+// first line that begins there.
 func (l *Log) read(ctx context.Context, name string, tail int64, yield func(Line) bool) error {
 	f, err := l.dir.OpenRead(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotRegular) {

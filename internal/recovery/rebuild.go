@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -11,12 +12,8 @@ import (
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
-const (
-	// batch is how many rows go into the journal at once.
-	batch = 500
-	// tail is how much of the log's end is compared at an ordinary start.
-	tail = 512 << 10
-)
+// batch is how many rows go into the journal at once.
+const batch = 500
 
 // Ledger is the journal that is brought back.
 type Ledger interface {
@@ -69,34 +66,6 @@ func Rebuild(ctx context.Context, l Ledger, s Sources) (Rebuilt, error) {
 	return r.done, nil
 }
 
-// CatchUp brings the journal up to the end of the log, where it is behind. Lines
-// older than since are left alone: the journal may have forgotten them rightly.
-// It gives the number of rows written.
-func CatchUp(ctx context.Context, l Ledger, log *Log, since, now time.Time) (int, error) {
-	var all []upload.Upload
-	for line, err := range log.Tail(ctx, tail) {
-		if err != nil {
-			return 0, err
-		}
-		if line.Err != nil || !line.Upload.UpdatedAt.After(since) {
-			continue
-		}
-		u := line.Upload
-		if u.State.Open() {
-			u.NextAttemptAt = now
-		}
-		all = append(all, u)
-	}
-	if len(all) == 0 {
-		return 0, nil
-	}
-	n, err := l.Readmit(ctx, all, now)
-	if err != nil {
-		return 0, fmt.Errorf("bring the journal up to the recovery log: %w", err)
-	}
-	return n, nil
-}
-
 type rebuilding struct {
 	Sources
 	ledger Ledger
@@ -104,28 +73,44 @@ type rebuilding struct {
 }
 
 func (r *rebuilding) fromLog(ctx context.Context) error {
+	n, err := readmit(ctx, r.ledger, r.Log.Lines(ctx), r.Now(), func(x Line) (upload.Upload, bool) {
+		if x.Err != nil {
+			r.done.Unreadable++
+			return upload.Upload{}, false
+		}
+		return r.asKept(x.Upload), true
+	})
+	r.done.FromLog += n
+	return err
+}
+
+// readmit writes what lines stand for, and gives the number of rows written.
+func readmit(ctx context.Context, l Ledger, lines iter.Seq2[Line, error], now time.Time, row func(x Line) (u upload.Upload, is bool)) (written int, _ error) {
 	var pending []upload.Upload
 	flush := func() error {
-		n, err := r.ledger.Readmit(ctx, pending, r.Now())
-		r.done.FromLog += n
+		if len(pending) == 0 {
+			return nil
+		}
+		n, err := l.Readmit(ctx, pending, now)
+		written += n
 		pending = pending[:0]
 		return err
 	}
-	for line, err := range r.Log.Lines(ctx) {
+	for line, err := range lines {
 		if err != nil {
-			return err
+			return written, err
 		}
-		if line.Err != nil {
-			r.done.Unreadable++
+		u, is := row(line)
+		if !is {
 			continue
 		}
-		if pending = append(pending, r.asKept(line.Upload)); len(pending) == batch {
+		if pending = append(pending, u); len(pending) == batch {
 			if err := flush(); err != nil {
-				return err
+				return written, err
 			}
 		}
 	}
-	return flush()
+	return written, flush()
 }
 
 // asKept is the row that a line stands for. One with a verdict counts as retired
