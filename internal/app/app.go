@@ -365,7 +365,7 @@ func (a *App) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case err = <-failed: // without the API nobody could see us work
-	case <-a.beyondRepair(ctx):
+	case <-a.beyondRepair(background):
 		err = errDamaged
 	}
 	a.health.leaving.Store(true)

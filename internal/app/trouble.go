@@ -103,13 +103,38 @@ func (a *App) suspect() {
 	}
 }
 
-// beyondRepair is closed when the journal must be made anew by another run;
-// never where that was done a short time ago, or is not ours to do.
+// beyondRepair is closed when the journal must be made anew by another run; not
+// before some time has passed since that was done last, and never where it is not ours
+// to do, or ctx has ended.
 func (a *App) beyondRepair(ctx context.Context) <-chan struct{} {
-	if at, _ := a.rebuiltAt(ctx); a.recovery == nil || a.now().Sub(at) < rebuildPause {
+	if a.recovery == nil {
 		return nil
 	}
-	return a.trouble.damaged
+	at, _ := a.rebuiltAt(ctx)
+	pause := min(rebuildPause-a.now().Sub(at), rebuildPause) // the clock may have been set back since
+	return a.trouble.damagedAfter(ctx, pause)
+}
+
+// damagedAfter is closed at the first damage, but not before so long has passed, and
+// not after ctx has ended.
+func (t *trouble) damagedAfter(ctx context.Context, pause time.Duration) <-chan struct{} {
+	if pause <= 0 {
+		return t.damaged
+	}
+	damaged := make(chan struct{})
+	go func() {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-t.damaged:
+			close(damaged)
+		case <-ctx.Done():
+		}
+	}()
+	return damaged
 }
 
 // verdicts remembers which verdict of an upload is kept elsewhere.

@@ -1,9 +1,12 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -60,4 +63,33 @@ func TestAVerdictIsKeptBesideTheOneBefore(t *testing.T) {
 	if v.has(u) {
 		t.Error("known after it was dropped")
 	}
+}
+
+// A journal that is damaged soon after it was made anew waits to be made anew again;
+// one that is damaged later is, though the same process runs.
+func TestDamageCountsOnceThePauseIsOver(t *testing.T) {
+	t.Parallel()
+	for title, c := range map[string]struct{ pause, damaged, want time.Duration }{
+		"long after the pause": {10 * time.Minute, 1000 * time.Hour, 1000 * time.Hour},
+		"within the pause":     {10 * time.Minute, time.Second, 10 * time.Minute},
+		"without a pause":      {0, time.Second, time.Second},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, began := newTrouble(), time.Now()
+				damaged := s.damagedAfter(t.Context(), c.pause)
+				time.AfterFunc(c.damaged, func() { s.failed(fmt.Errorf("claim: %w", journal.ErrDamaged)) })
+				<-damaged
+				if took := time.Since(began); took != c.want {
+					t.Errorf("after %s, want %s", took, c.want)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // nobody is left behind
+		ctx, cancel := context.WithCancel(t.Context())
+		newTrouble().damagedAfter(ctx, time.Minute)
+		cancel()
+	})
 }
