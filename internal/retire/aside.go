@@ -242,10 +242,14 @@ func (r *retirement) copied(ctx context.Context, to string, want durable.Content
 	return r.watch.SyncDir(".")
 }
 
-// settleDown makes last what a crashed run may have renamed just before.
+// settleDown makes last what a crashed run may have renamed just before, and the
+// directories that it may have made for that.
 func (r *retirement) settleDown(name string) error {
-	if err := r.o.State.SyncDir(path.Dir(name)); err != nil {
-		return err
+	for name != "." {
+		name = path.Dir(name)
+		if err := r.o.State.SyncDir(name); err != nil {
+			return err
+		}
 	}
 	return r.watch.SyncDir(".")
 }

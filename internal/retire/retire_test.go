@@ -155,6 +155,41 @@ func TestAReadOnlyVolumeWaitsWithARemedy(t *testing.T) {
 	}
 }
 
+// A run that was killed after it had moved the original may have made all directories
+// above it.
+func TestWhatAKilledRunHasMovedIsMadeToLast(t *testing.T) {
+	t.Parallel()
+	w, _ := newWorld(t, false)
+	u := w.decided(upload.Accepted)
+	killed := errors.New("killed")
+	moved := false
+	kill := func(op durable.Op, _ string) error {
+		if op == durable.OpSyncDir && w.exists(w.state, wherePut(upload.InArchive)) {
+			moved = true
+			return killed
+		}
+		return nil
+	}
+	if _, err := w.process(kill).Run(t.Context(), u); err == nil || !moved {
+		t.Fatalf("moved %v, %v", moved, err)
+	}
+	var synced []string
+	note := func(op durable.Op, name string) error {
+		if op == durable.OpSyncDir {
+			synced = append(synced, name)
+		}
+		return nil
+	}
+	if got := w.run(w.process(note), u); got.Place != upload.InArchive {
+		t.Errorf("got %s", got.Place)
+	}
+	for dir := wherePut(upload.InArchive); dir != "."; {
+		if dir = filepath.Dir(dir); !slices.Contains(synced, dir) {
+			t.Errorf("%s is not synced, but %v", dir, synced)
+		}
+	}
+}
+
 // An upload without a verdict in time is put away, which cannot be done; an operator
 // has the server asked again, and the verdict comes.
 func TestWhatAnEarlierVerdictHadSetAsideIsPutAway(t *testing.T) {
