@@ -94,7 +94,7 @@ func New(ctx context.Context, cfg *config.Config, stdout io.Writer, seams Seams)
 		cfg: cfg, seams: seams, now: seams.Now, lines: map[upload.Channel]*line{}, sending: newSending(seams.Now), trouble: newTrouble(),
 		batches: validate.NewBatches(seams.Now), compare: make(chan string, 1024), reread: make(chan struct{}, 1),
 	}
-	a.health = &health{a: a, started: a.now()}
+	a.health = newHealth(a)
 	for _, setUp := range []func(context.Context) error{
 		func(ctx context.Context) error { return a.startTelemetry(ctx, stdout) },
 		a.openState, a.openJournal, a.openChannels, a.bringJournalUp, a.buildAlerts, a.buildPipeline, a.buildServer,

@@ -17,15 +17,19 @@ const standstill = 2 * time.Minute
 // Neither the server nor telemetry has a say.
 type health struct {
 	a       *App
-	started time.Time
+	started time.Time // by the wall clock, to be shown
+	began   time.Time // the same moment with a steady reading
 	leaving atomic.Bool
 }
 
-// Live implements httpapi.Health.
+func newHealth(a *App) *health { return &health{a: a, started: a.now(), began: time.Now()} }
+
+// Live implements httpapi.Health. It goes by the steady clock: neither a clock that
+// is set nor a database whose clock differs makes us dead, or hides a standstill.
 func (h *health) Live(context.Context) []httpapi.Obstacle {
 	beat := h.a.pipeline.LastBeat()
 	if beat.IsZero() {
-		beat = h.started
+		beat = h.began
 	}
 	if time.Since(beat) > standstill {
 		return []httpapi.Obstacle{{Reason: upload.InternalFault, Detail: "the lanes show no sign of life"}}

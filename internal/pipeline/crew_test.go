@@ -171,6 +171,24 @@ func TestALongStageIsASignOfLife(t *testing.T) {
 	})
 }
 
+func TestSignsOfLifeAreOfOurOwnClockWhateverTheJournalsShows(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := build(newMemory(), way(), func(o *Options) { o.Now = func() time.Time { return time.Now().Add(ahead) } })
+				defer running(t, p)()
+				<-time.After(time.Minute) // virtual
+				synctest.Wait()
+				if quiet := time.Since(p.LastBeat()); quiet < 0 || quiet > idleLook {
+					t.Errorf("the last sign of life is %v ago", quiet)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatWasHandedToALaneThatEndsIsGivenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

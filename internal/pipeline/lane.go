@@ -259,10 +259,11 @@ func (p *Pipeline) dismiss(id upload.ID, t *tenure) (nudged bool) {
 	return r.nudged
 }
 
+// alive notes a sign of life of the crew.
 func (p *Pipeline) alive(c *crew) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat[c.crewKey] = p.Now()
+	p.beat[c.crewKey] = time.Now()
 }
 
 func ignoreLost(err error) error {

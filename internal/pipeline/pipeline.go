@@ -89,7 +89,9 @@ type Options struct {
 	// Moment is the journal's present one; nil: that is never known. It must not block.
 	Moment func() journal.Moment
 	Logger *slog.Logger
-	Now    func() time.Time
+	// Now is the journal's clock, by which rows are due and leases run out; nil:
+	// time.Now. It may be another machine's.
+	Now func() time.Time
 }
 
 // Pipeline moves uploads from stage to stage. Make one with New; Run it once.
@@ -99,7 +101,7 @@ type Pipeline struct {
 
 	mu      sync.Mutex
 	running map[upload.ID]*run
-	beat    map[crewKey]time.Time // last time a lane of the crew was seen moving
+	beat    map[crewKey]time.Time // last time a lane of the crew was seen moving, with a steady reading
 }
 
 type crewKey struct {
@@ -259,7 +261,8 @@ type run struct {
 }
 
 // LastBeat is the oldest of the crews' last signs of life; zero if a crew has
-// not shown one yet. A crew whose every lane is busy in a stage shows one with
+// not shown one yet. It is of the process's own clock, whatever the journal's shows,
+// and time.Since goes by its steady reading. A crew whose every lane is busy in a stage shows one with
 // each renewal of a lease: stages watch their own progress.
 func (p *Pipeline) LastBeat() time.Time {
 	p.mu.Lock()
