@@ -71,6 +71,9 @@ type Shared struct {
 	// Turn gives the one right of that name among all processes, and waits for
 	// it; it is given back by release.
 	Turn func(ctx context.Context, name string) (release func(), err error)
-	// Now is the one clock of all processes.
+	// Now is the one clock of all processes. It is another machine's: a step of ours
+	// does not move it.
 	Now func() time.Time
+	// Compare finds out anew what Now shows.
+	Compare func(ctx context.Context) error
 }

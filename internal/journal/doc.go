@@ -34,7 +34,8 @@
 //   - A repeated hold or poll for the same reason adds no event row.
 //   - Event numbers grow and are never used again, so that a reader can go on
 //     from the last one it has seen.
-//   - Times are whole nanoseconds since the Unix epoch, UTC; no time is NULL.
+//   - Times are whole nanoseconds since the Unix epoch, UTC; no time is NULL. They are
+//     of one clock, [Journal.Now]: whoever gives a time, or compares one, takes it there.
 //   - Indices that claims use hold open rows only: a million finished rows cost
 //     a claim nothing.
 //

@@ -10,12 +10,28 @@ import (
 // are not ours to forget then, and what was read from it may have changed.
 func (j *Journal) Shared() bool { return j.store.Shared != nil }
 
-// Now is the clock that leases are kept by: one for all processes.
+// Now is the clock that the journal is kept by, one for all processes: leases, when a
+// row is due, and every time in it. What is stored in a row, or compared with what is,
+// goes by it. Where the journal is not shared it is the process's own.
 func (j *Journal) Now() time.Time {
 	if j.store.Shared == nil {
 		return j.now()
 	}
 	return j.store.Shared.Now()
+}
+
+// CompareClocks finds out anew what Now shows, where that is another machine's clock:
+// it is for whoever has seen ours jump, as after a sleep. A failure is that of a
+// database that is away; the clock then goes on as before.
+func (j *Journal) CompareClocks(ctx context.Context) error {
+	const op = "compare clocks"
+	if err := j.begin(op); err != nil {
+		return err
+	}
+	if j.store.Shared == nil {
+		return nil
+	}
+	return j.fail(op, j.store.Shared.Compare(ctx))
 }
 
 // Turn waits for the one right of that name among all processes that share the

@@ -11,8 +11,10 @@
 //     connection; a connection of its own hears it (LISTEN), drops what came from
 //     here and wakes the journal's subscribers. After a lost connection they are
 //     woken in any case: what was missed is not known.
-//   - Leases are kept by the database's clock, whose distance from ours is
-//     measured at the start and every minute.
+//   - The journal is kept by the database's clock. It is asked at the start, at every
+//     connection that listens, every minute, and whenever ours is seen to jump
+//     (journal.CompareClocks); in between it goes on by our steady clock, so that
+//     setting ours does not move it.
 //   - A turn (a session's advisory lock) is held by one process at a time.
 //
 // # Schema

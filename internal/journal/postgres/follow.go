@@ -2,38 +2,41 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
-	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
-	// Silence for so long is broken by a question, which also compares clocks.
-	silence = time.Minute
+	// compareEvery is how often clocks are compared, by the steady one and whatever is
+	// heard meanwhile; a connection that is gone without a word is noticed by it, too.
+	compareEvery = time.Minute
 	// Between attempts to connect.
 	againLeast, againMost = 200 * time.Millisecond, 5 * time.Second
-	// farOff is the distance of clocks that is worth a warning.
-	farOff = 5 * time.Second
 )
 
 // errDropped makes database/sql drop a connection instead of keeping it.
 var errDropped = driver.ErrBadConn
 
-// follower hears what other replicas change, and knows the database's clock.
+// follower hears what other replicas change, and keeps the clock compared.
 type follower struct {
 	*dialer
-	ahead atomic.Int64 // the database's clock, less ours, in ns
+	*clock
 }
 
-func newFollower(d *dialer) *follower { return &follower{dialer: d} }
+func newFollower(d *dialer) *follower {
+	return &follower{dialer: d, clock: &clock{own: d.o.Now, log: d.o.Logger}}
+}
 
-// now is the database's clock.
-func (f *follower) now() time.Time { return f.o.Now().Add(time.Duration(f.ahead.Load())) }
+// line is a connection that listens; *pgx.Conn is one.
+type line interface {
+	WaitForNotification(ctx context.Context) (*pgconn.Notification, error)
+	QueryRow(ctx context.Context, query string, args ...any) pgx.Row
+	IsClosed() bool
+}
 
 // run hears until ctx ends, and connects again by itself.
 func (f *follower) run(ctx context.Context, told func()) {
@@ -68,6 +71,9 @@ func (f *follower) listen(ctx context.Context, told func()) (heard bool, err err
 		defer cancel()
 		_ = c.Close(ending)
 	}()
+	if err := f.measureOver(ctx, c); err != nil {
+		return false, err
+	}
 	var name string
 	if err := c.QueryRow(ctx, `SELECT 'hqms_' || (SELECT oid FROM pg_namespace WHERE nspname = current_schema())`).Scan(&name); err != nil {
 		return false, err
@@ -76,57 +82,36 @@ func (f *follower) listen(ctx context.Context, told func()) (heard bool, err err
 		return false, err
 	}
 	told() // of whatever happened while nobody listened
+	return true, f.hear(ctx, c, told)
+}
+
+// hear hears over l until it breaks.
+func (f *follower) hear(ctx context.Context, l line, told func()) error {
 	for {
-		if err := f.hear(ctx, c, told); err != nil {
-			return true, err
+		if err := f.hearForAMinute(ctx, l, told); err != nil {
+			return err
+		}
+		if err := f.measureOver(ctx, l); err != nil {
+			return err
 		}
 	}
 }
 
-// hear waits for one notification, or breaks a long silence.
-func (f *follower) hear(ctx context.Context, c *pgx.Conn, told func()) error {
-	waiting, cancel := context.WithTimeout(ctx, silence)
+// hearForAMinute hears over l until clocks are to be compared again.
+func (f *follower) hearForAMinute(ctx context.Context, l line, told func()) error {
+	hearing, cancel := context.WithTimeout(ctx, compareEvery)
 	defer cancel()
-	n, err := c.WaitForNotification(waiting)
-	switch {
-	case err == nil:
-		if n.Payload != f.origin {
+	for {
+		n, err := l.WaitForNotification(hearing)
+		if n != nil && n.Payload != f.origin {
 			told()
 		}
-		return nil
-	case waiting.Err() == nil || ctx.Err() != nil || c.IsClosed():
-		return err
-	default:
-		asking, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		return f.compare(asking, func(at *time.Time) error { return c.QueryRow(asking, clock).Scan(at) })
+		switch {
+		case err == nil:
+		case hearing.Err() == nil || ctx.Err() != nil || l.IsClosed():
+			return err
+		default:
+			return nil
+		}
 	}
 }
-
-const clock = `SELECT clock_timestamp()`
-
-// measure compares the clocks over a pool.
-func (f *follower) measure(ctx context.Context, db *sql.DB) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return f.compare(ctx, func(at *time.Time) error { return db.QueryRowContext(ctx, clock).Scan(at) })
-}
-
-// compare asks the database for the time; the answer is taken for the middle of
-// the asking.
-func (f *follower) compare(_ context.Context, ask func(at *time.Time) error) error {
-	var at time.Time
-	before := f.o.Now()
-	if err := ask(&at); err != nil {
-		return fmt.Errorf("read the database's clock: %w", err)
-	}
-	took := f.o.Now().Sub(before)
-	ahead := at.Sub(before.Add(took / 2))
-	was := time.Duration(f.ahead.Swap(int64(ahead)))
-	if far(ahead) && !far(was) {
-		f.o.Logger.Warn("the database's clock differs from ours; leases go by the database's", slog.Duration("ahead", ahead))
-	}
-	return nil
-}
-
-func far(d time.Duration) bool { return d > farOff || d < -farOff }

@@ -93,7 +93,10 @@ func begin(ctx context.Context, d *dialer, o Options) (*journal.Journal, error) 
 		Dialect: journal.Dialect{
 			Rebind: rebind, ForUpdate: " FOR UPDATE", SkipLocked: " FOR UPDATE SKIP LOCKED", Classify: classify, Patience: patience,
 		},
-		Shared: &journal.Shared{Follow: f.run, Now: f.now, Turn: turns{db}.take},
+		Shared: &journal.Shared{
+			Follow: f.run, Turn: turns{db}.take,
+			Now: f.now, Compare: func(ctx context.Context) error { return f.measure(ctx, db) },
+		},
 	}, o.Options)
 }
 
