@@ -53,8 +53,11 @@ func (p *Pipeline) renewing(ctx context.Context, c *crew, u upload.Upload, t *te
 	}
 }
 
-// untilRenewal is how long it takes until a third of the lease has passed.
-func (p *Pipeline) untilRenewal(t *tenure) time.Duration { return t.until.Sub(p.Now()) - 2*p.Lease/3 }
+// untilRenewal is how long it takes until a third of the lease has passed; no longer,
+// whatever a clock that has gone back may say: a renewal is a sign of life, too.
+func (p *Pipeline) untilRenewal(t *tenure) time.Duration {
+	return min(t.until.Sub(p.Now())-2*p.Lease/3, p.Lease/3)
+}
 
 // renew tries once. Its error says that the stage has to end.
 func (p *Pipeline) renew(ctx context.Context, u upload.Upload, t *tenure) error {

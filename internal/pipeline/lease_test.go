@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,6 +88,32 @@ func TestALaneHoldsItsLeaseOverSeveralStages(t *testing.T) {
 		stop()
 		if u := m.get("a"); u.Fence > 2 {
 			t.Errorf("claimed %d times: its lease ran out under the lane", u.Fence)
+		}
+	})
+}
+
+func TestALeaseIsRenewedEveryThirdOfItThoughTheJournalsClockGoesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(spotted("a"))
+		var back atomic.Int64
+		p := build(m, []Stage{
+			{Name: "settle", From: upload.StateSpotted, Crew: Heavy, Run: func(_ context.Context, u upload.Upload) (upload.Outcome, error) {
+				back.Store(int64(time.Hour)) // while the lane holds it
+				return upload.Settled(u.Source), nil
+			}},
+			{Name: "validate", From: upload.StateSettled, Crew: Heavy, Run: func(ctx context.Context, _ upload.Upload) (upload.Outcome, error) {
+				<-ctx.Done()
+				return upload.Outcome{}, ctx.Err()
+			}},
+		}, func(o *Options) {
+			o.Now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
+		})
+		stop := running(t, p)
+		<-time.After(5 * time.Minute) // virtual
+		stop()
+		if m.renews < 29 {
+			t.Errorf("renewed %d times in five minutes", m.renews)
 		}
 	})
 }
