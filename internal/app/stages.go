@@ -83,12 +83,12 @@ func (a *App) newStages() stages {
 		}),
 		pack: packing,
 		transmit: transmit.New(transmit.Options{
-			Channels: sending, Spool: packing, Tickets: ticketKeeper{a}, Backoff: backoff, FirstPoll: cfg.PollMin, Progress: a.sending.note, Logger: log, Now: a.now,
+			Channels: sending, Spool: packing, Tickets: ticketKeeper{a}, Backoff: backoff, FirstPoll: cfg.PollMin, Progress: a.sending.note, Logger: log, Now: a.now, Journal: a.journal.Now,
 			Window: a.opens, Paced: a.newBucket().Reader, Recompress: a.recompress(packing),
 		}),
 		confirm: confirm.New(confirm.Options{
 			Channels: asking, Earlier: a.journal, PollMin: cfg.PollMin, PollMax: cfg.PollMax,
-			Deadline: cfg.ResultDeadline, Grace: cfg.UnknownGrace, ResendMax: cfg.RetryMax, Logger: log, Now: a.now,
+			Deadline: cfg.ResultDeadline, Grace: cfg.UnknownGrace, ResendMax: cfg.RetryMax, Logger: log, Now: a.now, Journal: a.journal.Now,
 		}),
 		putAway: a.putAway,
 		open:    a.opened,

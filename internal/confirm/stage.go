@@ -36,7 +36,7 @@ type Channel struct {
 	Gate    Gate
 }
 
-// Options are the stage's surroundings. Now and Logger may be nil.
+// Options are the stage's surroundings. Now, Journal and Logger may be nil.
 type Options struct {
 	Channels map[upload.Channel]Channel
 	Earlier  Earlier
@@ -50,7 +50,9 @@ type Options struct {
 	// ResendMax is the longest pause before such a sending again; 15 minutes by default.
 	ResendMax time.Duration
 	Logger    *slog.Logger
-	Now       func() time.Time
+	Now       func() time.Time // our own clock, with a steady reading
+	// Journal is the clock that the times of an upload are of; nil: Now.
+	Journal func() time.Time
 }
 
 // Stage follows sent uploads to their verdict. Its Run may be called concurrently.
@@ -63,6 +65,9 @@ type Stage struct {
 func New(o Options) *Stage {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Journal == nil {
+		o.Journal = o.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -181,9 +186,9 @@ func (s *Stage) working(u upload.Upload, a upload.Answer) upload.Outcome {
 }
 
 func (s *Stage) unknown(u upload.Upload, a upload.Answer) upload.Outcome {
-	now, t := s.o.Now(), u.Ticket
+	t := u.Ticket
 	if t.Unknowns == 0 || t.UnknownSince.IsZero() {
-		t.Unknowns, t.UnknownSince = 0, now.UTC()
+		t.Unknowns, t.UnknownSince = 0, s.o.Journal().UTC()
 	}
 	t.Unknowns++
 	if t.Fate == upload.Answered {
@@ -192,10 +197,10 @@ func (s *Stage) unknown(u upload.Upload, a upload.Answer) upload.Outcome {
 		}
 		return upload.Polled(t, s.pause(u.Polls), upload.VerdictUnknown)
 	}
-	lasted := s.witnessed.lasted(u.Ticket, now)
+	lasted := s.witnessed.lasted(u.Ticket, s.o.Now())
 	if t.Unknowns >= unknownsNeeded && lasted >= s.o.Grace {
 		s.witnessed.forget(u.Ticket)
-		return upload.Unarrived(s.resendPause(u, now))
+		return upload.Unarrived(s.resendPause(u))
 	}
 	wait := s.pause(t.Unknowns - 1)
 	if t.Unknowns >= unknownsNeeded-1 { // the next answer may be the last one needed
@@ -207,11 +212,11 @@ func (s *Stage) unknown(u upload.Upload, a upload.Answer) upload.Outcome {
 // resendPause is none after the first sending, and grows with the time that all
 // the sendings have taken: a server that loses every answer, and the delivery
 // with it, is not sent the file once a minute for ever.
-func (s *Stage) resendPause(u upload.Upload, now time.Time) time.Duration {
+func (s *Stage) resendPause(u upload.Upload) time.Duration {
 	if !u.Ticket.IssuedAt.After(u.SentAt) {
 		return 0
 	}
-	return min(max(now.Sub(u.SentAt), 0)/4, s.o.ResendMax)
+	return min(max(s.o.Journal().Sub(u.SentAt), 0)/4, s.o.ResendMax)
 }
 
 // overdue reports whether the deadline ends the waiting. u.Attempt counts the
@@ -222,7 +227,7 @@ func (s *Stage) overdue(u upload.Upload) bool {
 	if u.Ticket.IssuedAt.After(from) {
 		from = u.Ticket.IssuedAt // sent again under a new ticket: the server has had it only since
 	}
-	return u.Attempt == 0 && u.Polls > 0 && s.o.Now().Sub(from) >= s.o.Deadline
+	return u.Attempt == 0 && u.Polls > 0 && s.o.Journal().Sub(from) >= s.o.Deadline
 }
 
 // pause is PollMin·1.25ⁿ, at most PollMax: until the pauses are that long, a verdict

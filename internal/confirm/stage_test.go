@@ -19,6 +19,7 @@ var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 type bench struct {
 	stage   *confirm.Stage
 	now     time.Time
+	ahead   time.Duration            // the journal's clock, of now
 	answers map[string]upload.Answer // by token
 	err     error
 	earlier []upload.Ticket
@@ -45,7 +46,7 @@ func newBench() *bench {
 	b.stage = confirm.New(confirm.Options{
 		Channels: map[upload.Channel]confirm.Channel{upload.HQMS: {Results: b, Gate: b}},
 		Earlier:  b, PollMin: 2 * time.Second, PollMax: time.Minute, Deadline: 24 * time.Hour, Grace: time.Minute,
-		Now: func() time.Time { return b.now },
+		Now: func() time.Time { return b.now }, Journal: func() time.Time { return b.now.Add(b.ahead) },
 	})
 	return b
 }
@@ -64,7 +65,7 @@ func (b *bench) run(t *testing.T, u upload.Upload) upload.Upload {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := o.Apply(u, b.now)
+	after, err := o.Apply(u, b.now.Add(b.ahead))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,6 +231,33 @@ func TestResendingSlowsDown(t *testing.T) {
 		b.now = b.now.Add(time.Minute)
 		if u = b.run(t, u); u.State != upload.StatePacked || u.NextAttemptAt.Sub(b.now) != want {
 			t.Errorf("after %s: %s in %s", since, u.State, u.NextAttemptAt.Sub(b.now))
+		}
+	}
+}
+
+// TestTimesOfAnUploadAreOfTheJournalsClock: where it is another machine's, our own is
+// not to be held against them.
+func TestTimesOfAnUploadAreOfTheJournalsClock(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-48 * time.Hour, 48 * time.Hour} {
+		b := newBench()
+		b.ahead = ahead
+		b.answers["t"] = upload.Answer{Standing: upload.StandingUnknown}
+		u := sentWith(upload.Answered)
+		u.SentAt, u.Ticket.IssuedAt, u.Polls = start.Add(ahead), start.Add(ahead), 1
+		if u = b.run(t, u); u.State != upload.StateSent || !u.Ticket.UnknownSince.Equal(u.SentAt) {
+			t.Errorf("ahead by %s: %s at once, unknown since %s", ahead, u.State, u.Ticket.UnknownSince)
+		}
+		b.now = start.Add(24 * time.Hour)
+		if late := b.run(t, u); late.State != upload.StateDecided {
+			t.Errorf("ahead by %s: %s after the deadline", ahead, late.State)
+		}
+		u.Ticket.Fate, u.Ticket.IssuedAt, u.Ticket.Unknowns = upload.Maybe, u.SentAt.Add(time.Second), 2
+		b.now = start.Add(8 * time.Minute)
+		u = b.run(t, u)
+		b.now = b.now.Add(time.Minute)
+		if u = b.run(t, u); u.State != upload.StatePacked || u.NextAttemptAt.Sub(u.UpdatedAt) != 9*time.Minute/4 {
+			t.Errorf("ahead by %s: %s in %s", ahead, u.State, u.NextAttemptAt.Sub(u.UpdatedAt))
 		}
 	}
 }

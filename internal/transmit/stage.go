@@ -59,7 +59,7 @@ type Recompressed interface {
 	Digest() string
 }
 
-// Options are the stage's surroundings. Progress, Logger and Now may be nil.
+// Options are the stage's surroundings. Progress, Logger, Now and Journal may be nil.
 type Options struct {
 	Channels map[upload.Channel]Channel
 	Spool    Spool
@@ -80,7 +80,9 @@ type Options struct {
 	// Progress is told how far an upload's body got.
 	Progress func(u upload.Upload, sent int64)
 	Logger   *slog.Logger
-	Now      func() time.Time
+	Now      func() time.Time // our own clock
+	// Journal is the clock that the times of an upload are of; nil: Now.
+	Journal func() time.Time
 }
 
 // Stage takes packed uploads to the server. Its Run may be called concurrently.
@@ -90,6 +92,9 @@ type Stage struct{ o Options }
 func New(o Options) *Stage {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Journal == nil {
+		o.Journal = o.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -193,12 +198,14 @@ func (s *Stage) paced(ctx context.Context, body io.ReadSeeker) io.ReadSeeker {
 	return s.o.Paced(ctx, body)
 }
 
-// ask asks for a ticket.
+// ask asks for a ticket. When it was issued goes by the journal's clock, as it is held
+// against when the upload was sent.
 func (s *Stage) ask(ctx context.Context, d Delivery, ch Channel) (upload.Ticket, error) {
 	var t upload.Ticket
 	err := ch.Gate.Admit(ctx, func(ctx context.Context) error {
 		var err error
 		t, err = ch.Protocol.Admit(ctx, d)
+		t.IssuedAt = s.o.Journal().UTC()
 		return err
 	})
 	if err != nil {
@@ -209,7 +216,7 @@ func (s *Stage) ask(ctx context.Context, d Delivery, ch Channel) (upload.Ticket,
 
 // keep makes the ticket durable, with what is going to be sent under it.
 func (s *Stage) keep(ctx context.Context, u upload.Upload, t upload.Ticket) error {
-	err := s.o.Tickets.KeepTicket(ctx, u, t, s.o.Now())
+	err := s.o.Tickets.KeepTicket(ctx, u, t, s.o.Journal())
 	if _, ok := errors.AsType[*upload.Fault](err); ok {
 		return fmt.Errorf("keep the ticket: %w", err)
 	}

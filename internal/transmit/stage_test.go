@@ -32,6 +32,9 @@ type bench struct {
 	paced                                                   bool      // the body is read through a pace
 	remade                                                  *remade   // nil: what waits is sent
 	kept                                                    upload.Upload
+	ticket                                                  upload.Ticket // as it was kept
+	keptAt                                                  time.Time
+	ahead                                                   time.Duration // the journal's clock, of ours
 }
 
 // remade is a copy of 3 bytes that is made while it is sent.
@@ -62,8 +65,8 @@ func (b *bench) Read([]byte) (int, error)       { return 0, io.EOF }
 func (b *bench) Seek(int64, int) (int64, error) { return 0, nil }
 func (b *bench) Close() error                   { b.note("close"); return nil }
 
-func (b *bench) KeepTicket(_ context.Context, u upload.Upload, t upload.Ticket, _ time.Time) error {
-	b.kept = u
+func (b *bench) KeepTicket(_ context.Context, u upload.Upload, t upload.Ticket, now time.Time) error {
+	b.kept, b.ticket, b.keptAt = u, t, now
 	b.note("keep " + t.Token)
 	return b.keepErr
 }
@@ -100,7 +103,7 @@ func (b *bench) run(t *testing.T, u upload.Upload) (upload.Upload, error) {
 		},
 		Spool: b, Tickets: b, Backoff: upload.Backoff{Min: time.Second, Max: time.Minute}, FirstPoll: 2 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(&b.log, nil)),
-		Now:    func() time.Time { return start },
+		Now:    func() time.Time { return start }, Journal: func() time.Time { return start.Add(b.ahead) },
 		Window: func(upload.Upload, time.Time) time.Time { return b.opens },
 		Paced:  b.slow(),
 		Recompress: func(context.Context, upload.Upload) transmit.Recompressed {
@@ -157,6 +160,17 @@ func TestTicketIsDurableBeforeTheFirstByte(t *testing.T) {
 	}
 	if u.NextAttemptAt.Sub(start) != 2*time.Second {
 		t.Errorf("first asked after %s", u.NextAttemptAt.Sub(start))
+	}
+}
+
+func TestATicketsTimesAreOfTheJournalsClock(t *testing.T) {
+	t.Parallel()
+	b := &bench{sending: answered(), ahead: -time.Hour}
+	if _, err := b.run(t, packed(upload.Ticket{})); err != nil {
+		t.Fatal(err)
+	}
+	if want := start.Add(b.ahead); !b.ticket.IssuedAt.Equal(want) || !b.keptAt.Equal(want) {
+		t.Errorf("issued at %s, kept at %s, want both at %s", b.ticket.IssuedAt, b.keptAt, want)
 	}
 }
 

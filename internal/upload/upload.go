@@ -108,10 +108,10 @@ const (
 // before the first byte is sent. Its token is a secret: it is stored, and never
 // shown, logged or traced.
 type Ticket struct {
-	Token    string // protocol hqms: the token under which the result is asked
-	URL      string // protocol tus: the upload URL
-	Offset   int64  // protocol tus: bytes the server has confirmed
-	IssuedAt time.Time
+	Token    string    // protocol hqms: the token under which the result is asked
+	URL      string    // protocol tus: the upload URL
+	Offset   int64     // protocol tus: bytes the server has confirmed
+	IssuedAt time.Time // by the clock of the upload's other times
 	Fate     Fate
 
 	// Unknowns counts answers in a row by which the server does not know the
