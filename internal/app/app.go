@@ -52,7 +52,7 @@ type Seams struct {
 type App struct {
 	cfg       *config.Config
 	seams     Seams
-	now       func() time.Time
+	now       func() time.Time // ours; what is stored in the journal, or compared with it, goes by journal.Now
 	life      lifecycle
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
@@ -216,7 +216,7 @@ func (a *App) newGate(ch upload.Channel) *channel.Gate {
 	return channel.New(channel.Options{
 		Channel: ch, Store: gateStore{a.journal}, Shared: a.journal.Shared(), Turn: a.turnOf(ch), CredentialHash: credentials{a.secrets, ch}.hash,
 		RefusedRetry: a.cfg.RefusedRetry, RefusedPerDay: a.cfg.RefusedPerDay, Location: time.Local,
-		Reopened: a.reopened, Refused: a.refused, Logger: a.log, Now: a.now,
+		Reopened: a.reopened, Refused: a.refused, Logger: a.log, Now: a.journal.Now,
 	})
 }
 

@@ -61,7 +61,7 @@ func (a *App) compareBatch(ctx context.Context, batch string) error {
 		return nil // the last one will bring us here again
 	}
 	for id, found := range a.batches.Missing(batch) {
-		if err := a.journal.AddFindings(ctx, id, found, a.now()); err != nil {
+		if err := a.journal.AddFindings(ctx, id, found, a.journal.Now()); err != nil {
 			return err
 		}
 	}

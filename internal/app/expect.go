@@ -32,7 +32,7 @@ func (a *App) newCalendar() *calendar.Keeper {
 	}
 	return calendar.NewKeeper(calendar.Options{
 		Channels: all, Holidays: (&holidays{path: a.cfg.HolidaysFile, log: a.log}).now, Zone: time.Local, Warn: a.cfg.ExpectWarn,
-		Ledger: deliveries{a.journal}, Notes: a.journal, Teller: missingFiles{a.alerts.book}, Logger: a.log, Now: a.now,
+		Ledger: deliveries{a.journal}, Notes: a.journal, Teller: missingFiles{a.alerts.book}, Logger: a.log, Now: a.journal.Now,
 	})
 }
 

@@ -30,7 +30,7 @@ func (o operator) Retry(ctx context.Context, id upload.ID) (upload.Upload, error
 	if err != nil {
 		return u, err
 	}
-	now := o.a.now()
+	now := o.a.journal.Now()
 	switch {
 	case u.State.Open() && !u.NextAttemptAt.After(now):
 		return u, nil // it is due, or being worked on: taking it away would only delay it
@@ -69,7 +69,7 @@ func (o operator) Cancel(ctx context.Context, id upload.ID) (upload.Upload, erro
 
 // act records an operator's outcome and ends the stage that may be running.
 func (o operator) act(ctx context.Context, before upload.Upload, outcome upload.Outcome) (upload.Upload, error) {
-	after, err := o.a.journal.Act(ctx, before.ID, outcome, o.a.now())
+	after, err := o.a.journal.Act(ctx, before.ID, outcome, o.a.journal.Now())
 	if err != nil {
 		return before, err
 	}
@@ -152,7 +152,7 @@ func (t trigger) Trigger(ctx context.Context, look httpapi.Look) ([]httpapi.Look
 				Channel: l.Name, Filename: s.Filename, Kind: s.Kind, Size: s.Size, Taken: s.Taken, UploadID: s.UploadID, Reason: s.Reason,
 			})
 			if look.Force && !look.DryRun && s.Reason == upload.InProgress {
-				if err := t.a.journal.Touch(ctx, s.UploadID, t.a.now()); err != nil {
+				if err := t.a.journal.Touch(ctx, s.UploadID, t.a.journal.Now()); err != nil {
 					return nil, err
 				}
 			}
@@ -173,7 +173,7 @@ func (a *App) nudged(ch upload.Channel, filename string) {
 	if a.pipeline.Nudge(u.ID) {
 		return
 	}
-	if err := a.journal.Touch(ctx, u.ID, a.now()); err == nil {
+	if err := a.journal.Touch(ctx, u.ID, a.journal.Now()); err == nil {
 		a.pipeline.Wake(ch)
 	}
 }
@@ -186,7 +186,7 @@ func (a *App) opened(ctx context.Context, u upload.Upload) bool {
 
 // reopened wakes the uploads that waited for a channel.
 func (a *App) reopened(ctx context.Context, ch upload.Channel, waiting []upload.Reason) {
-	if _, err := a.journal.WakeRetries(ctx, ch, a.now(), waiting...); err != nil && !errors.Is(err, journal.ErrNotFound) {
+	if _, err := a.journal.WakeRetries(ctx, ch, a.journal.Now(), waiting...); err != nil && !errors.Is(err, journal.ErrNotFound) {
 		a.log.Warn("waiting uploads were not woken, their own timers will", slog.String("channel", string(ch)), slog.Any("error", err))
 	}
 	a.pipeline.Wake(ch)

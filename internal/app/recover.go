@@ -163,7 +163,7 @@ func (a *App) recoverJournal(ctx context.Context) error {
 	if err := a.restorePauses(ctx); err != nil {
 		return err
 	}
-	now := a.now()
+	now := a.journal.Now()
 	n, err := recovery.CatchUp(ctx, lost{a.journal}, a.recovery, now.Add(-a.cfg.JournalRetention), now)
 	if n > 0 {
 		a.log.Warn("journal was behind its recovery log (a crash, an older copy, or lost changes): rows brought up to date", slog.Int("rows", n))
@@ -181,7 +181,7 @@ func (a *App) rebuild(ctx context.Context) error {
 	}
 	began := a.now()
 	done, err := recovery.Rebuild(ctx, lost{a.journal}, recovery.Sources{
-		Log: a.recovery, State: a.state, Watch: watched, Kinds: a.standards.Kind, Logger: a.log, Now: a.now,
+		Log: a.recovery, State: a.state, Watch: watched, Kinds: a.standards.Kind, Logger: a.log, Now: a.journal.Now,
 	})
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func (s shown) view(l *line, backlog []journal.Backlog, accepted []journal.Accep
 	}
 	v.State, v.Reason, v.Detail = stateOf(standing, seen)
 	v.Watching = watching(seen)
-	now := s.a.now()
+	now := s.a.journal.Now()
 	for _, b := range backlog {
 		if b.Channel != l.Name {
 			continue
@@ -194,7 +194,7 @@ func (s shown) Resume(ctx context.Context, name upload.Channel) (httpapi.Channel
 
 // Snapshot implements telemetry.Source: what the gauges show.
 func (s shown) Snapshot(ctx context.Context) (telemetry.Snapshot, error) {
-	var snap telemetry.Snapshot
+	snap := telemetry.Snapshot{At: s.a.journal.Now()}
 	backlog, err := s.a.journal.Backlog(ctx)
 	if err != nil {
 		return snap, err

@@ -60,7 +60,7 @@ func (a *App) sweeping(ctx context.Context) {
 			a.log.Info("retention swept", slog.Int("expired", swept.Expired), slog.Int("put_back", swept.PutBack), slog.Int("leftover", swept.Leftover))
 		}
 		a.prune(ctx)
-		if _, err := a.journal.PruneAlerts(ctx, time.Now().Add(-a.cfg.JournalRetention), pruneSlice); err != nil && ctx.Err() == nil {
+		if _, err := a.journal.PruneAlerts(ctx, a.journal.Now().Add(-a.cfg.JournalRetention), pruneSlice); err != nil && ctx.Err() == nil {
 			a.log.Warn("alerts were not pruned, will try again", slog.Any("error", err))
 		}
 		a.sweepShared(ctx)
@@ -76,7 +76,7 @@ func (a *App) sweeping(ctx context.Context) {
 // prune forgets old finished uploads, in slices.
 func (a *App) prune(ctx context.Context) {
 	for ctx.Err() == nil {
-		n, err := a.journal.Prune(ctx, a.now().Add(-a.cfg.JournalRetention), pruneSlice)
+		n, err := a.journal.Prune(ctx, a.journal.Now().Add(-a.cfg.JournalRetention), pruneSlice)
 		if err != nil {
 			a.log.Warn("journal was not pruned, will try again", slog.Any("error", err))
 			return

@@ -65,7 +65,7 @@ type Options struct {
 	Notes    Notes
 	Teller   Teller // nil: only the log hears
 	Logger   *slog.Logger
-	Now      func() time.Time
+	Now      func() time.Time // the clock by which the ledger says when files were spotted
 }
 
 // Keeper keeps the calendar. It is safe for concurrent use.

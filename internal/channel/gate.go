@@ -39,7 +39,8 @@ type Options struct {
 	// Changed is told each new state.
 	Changed func(s Status)
 	Logger  *slog.Logger
-	Now     func() time.Time
+	// Now is the clock of the record: where it is shared, one for all processes.
+	Now func() time.Time
 }
 
 // Gate is the gate of one channel. Its methods may be called concurrently.

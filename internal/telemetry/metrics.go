@@ -40,6 +40,7 @@ const (
 
 // Snapshot is how things stand: what the gauges show.
 type Snapshot struct {
+	At           time.Time // by the clock that its times are of; zero: the program's own
 	Backlog      []Backlog
 	LastAccepted []LastAccepted
 	Channels     []ChannelState
@@ -249,10 +250,14 @@ func (m *metrics) observeBacklog(o otelmetric.Observer, snap Snapshot) {
 	for k, n := range files {
 		o.ObserveInt64(m.gauges.files, n, labels("channel", string(k.ch), "state", string(k.s)))
 	}
+	now := snap.At
+	if now.IsZero() {
+		now = m.now()
+	}
 	for ch, since := range oldest {
 		age := 0.0
 		if !since.IsZero() {
-			age = max(0, m.now().Sub(since).Seconds())
+			age = max(0, now.Sub(since).Seconds())
 		}
 		o.ObserveFloat64(m.gauges.oldest, age, labels("channel", string(ch)))
 	}

@@ -136,6 +136,22 @@ func TestMetricNamesAreTheContract(t *testing.T) {
 	}
 }
 
+func TestTheOldestsAgeIsByTheClockOfWhoSpottedIt(t *testing.T) {
+	t.Parallel()
+	tel, err := Start(t.Context(), Options{Stdout: io.Discard, Now: func() time.Time { return noon.Add(time.Hour) }})
+	must(t, err)
+	defer tel.Shutdown(context.Background())
+	tel.Observe(SourceFunc(func(context.Context) (Snapshot, error) {
+		return Snapshot{
+			At: noon.Add(time.Minute), Backlog: []Backlog{{Channel: upload.Flu, State: upload.StatePacked, Files: 1, Oldest: noon}},
+			Channels: []ChannelState{{Channel: upload.Flu}},
+		}, nil
+	}))
+	if page := scrape(t, tel); !strings.Contains(page, "\nhqms_oldest_pending_seconds{channel=\"flu\"} 60\n") {
+		t.Errorf("page:\n%s", page)
+	}
+}
+
 func TestScrapeGoesOnWhenTheJournalDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	tel, err := Start(t.Context(), Options{Stdout: io.Discard, Kinds: map[upload.Channel][]upload.Kind{upload.Flu: {"flu"}}})

@@ -8,10 +8,10 @@ type Sighting struct {
 	Kind     Kind
 	Filename string
 	Seen     Identity
-	BatchID  string // given to the upload if one begins
-	Forced   bool   // an operator asks for it, also if the content is known
-	Complete bool   // nobody writes to it any more: an upload that begins is settled at once
-	At       time.Time
+	BatchID  string    // given to the upload if one begins
+	Forced   bool      // an operator asks for it, also if the content is known
+	Complete bool      // nobody writes to it any more: an upload that begins is settled at once
+	At       time.Time // when it was seen; an upload that begins is due from then on
 }
 
 // Spotting says what became of a sighting.
