@@ -86,7 +86,9 @@ func (b *Book) Resolve(ctx context.Context, key string) error {
 
 // Reconcile makes the open alerts of the events those of the signals: raises
 // what is the matter now and ends what no longer is. For conditions that are
-// looked at every so often; whoever looks at an event alone looks at all of it.
+// looked at every so often; whoever looks at an event alone looks at all of it. Where
+// others look as well ([Policy.Stands]), an alert ends once nobody has seen its
+// condition for some time.
 func (b *Book) Reconcile(ctx context.Context, events []Event, signals []Signal) error {
 	open, err := b.ledger.OpenAlerts(ctx)
 	if err != nil {
@@ -106,7 +108,7 @@ func (b *Book) Reconcile(ctx context.Context, events []Event, signals []Signal) 
 		}
 	}
 	for _, a := range open {
-		if slices.Contains(events, Event(a.Event)) && !stays[a.Key] {
+		if slices.Contains(events, Event(a.Event)) && !stays[a.Key] && !b.policy.stands(a, b.now()) {
 			if err := b.Resolve(ctx, a.Key); err != nil {
 				return err
 			}

@@ -22,6 +22,10 @@ type Policy struct {
 	Quiet       pace.Week     // when only critical ones are sent; zero: never quiet
 	Location    *time.Location
 	Backoff     upload.Backoff // of messages that did not arrive
+	// Stands is how long an alert of a condition stands after it was last seen, where
+	// other processes look at conditions of their own and keep the same alerts; 0: there
+	// are none, and what this one does not see is over.
+	Stands time.Duration
 }
 
 // tells reports whether messages of the severity are sent at all.
@@ -72,7 +76,11 @@ func (p Policy) again(a journal.Alert, s Signal, now time.Time) (_ journal.Alert
 	}
 	params, severity := s.params(), string(s.severityOrOwn())
 	worse := severity == string(Critical) && a.Severity != severity
-	if !worse && equal(params, a.Params) {
+	if since, ok := a.Params["since"]; ok && p.Stands > 0 && since < params["since"] {
+		params["since"] = since // another process has seen it for longer
+	}
+	seenLately := p.Stands == 0 || now.Sub(a.UpdatedAt) < p.Stands/3
+	if !worse && equal(params, a.Params) && seenLately {
 		return a, false
 	}
 	a.Params, a.UpdatedAt = params, now
@@ -107,6 +115,12 @@ func (p Policy) another(a journal.Alert, s Signal, now time.Time) (journal.Alert
 	return a, true
 }
 
+// stands reports whether an alert of a condition that this process does not see stands
+// all the same, since another one has seen it lately.
+func (p Policy) stands(a journal.Alert, now time.Time) bool {
+	return p.Stands > 0 && now.Sub(a.UpdatedAt) < p.Stands
+}
+
 // gathered is when the message about another occurrence is due: with the one
 // that waits for its group, else some time after the last.
 func (p Policy) gathered(a journal.Alert, now time.Time) time.Time {
@@ -114,7 +128,7 @@ func (p Policy) gathered(a journal.Alert, now time.Time) time.Time {
 		return a.DueAt
 	}
 	at := now.Add(p.GroupWait)
-	if next := a.ToldAt.Add(regather * p.GroupWait); !a.ToldAt.IsZero() && next.After(at) {
+	if next := a.ToldAt.Add(regather * p.GroupWait); !a.ToldAt.IsZero() && !a.ToldAt.After(now) && next.After(at) {
 		at = next
 	}
 	at = p.due(a, at)
@@ -177,6 +191,8 @@ func (p Policy) delivered(a, sent journal.Alert, now time.Time) journal.Alert {
 		a.DueAt = p.due(a, now)
 	case !a.ResolvedAt.IsZero() || !a.AcknowledgedAt.IsZero():
 		a.DueAt = time.Time{}
+	case a.Severity != sent.Severity: // it has become worse meanwhile
+		a.DueAt = p.due(a, now)
 	case a.Count > sent.Count:
 		a.DueAt = p.due(a, now.Add(regather*p.GroupWait))
 	case p.Repeat > 0:

@@ -256,3 +256,74 @@ func TestACorrectedFileEndsItsAlert(t *testing.T) {
 	w.after(time.Minute)
 	w.wants("resolved rejected/flu/lis")
 }
+
+// Replicas look at their own surroundings and keep the same alerts: what one of them
+// does not see is not over for that.
+func TestAReplicaThatIsWellEndsNoAlertOfOneThatIsNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.policy.Stands = 30 * time.Second
+	ill, well := NewBook(w.j, w.policy, w.clock, nil), NewBook(w.j, w.policy, w.clock, nil)
+	events := []Event{Offline, Blocked}
+	blocked := Signal{Event: Blocked, Channel: upload.Flu, Reason: upload.WatchDirMissing}
+	look := func(d time.Duration, signals ...Signal) {
+		for end := w.now.Add(d); w.now.Before(end); {
+			w.must(well.Reconcile(w.ctx, events, nil))
+			w.must(ill.Reconcile(w.ctx, events, signals))
+			w.after(5 * time.Second)
+		}
+	}
+	look(10*time.Minute, blocked)
+	w.wants("opened blocked/flu")
+	look(15 * time.Second)
+	w.wants() // it may be seen again
+	look(time.Minute)
+	w.wants("resolved blocked/flu")
+	w.one()
+
+	longer, shorter := offline, offline
+	shorter.Params = map[string]string{"since": "2026-11-27T08:20:00Z"}
+	w.must(ill.Reconcile(w.ctx, events, []Signal{shorter}))
+	w.must(well.Reconcile(w.ctx, events, []Signal{longer}))
+	w.must(ill.Reconcile(w.ctx, events, []Signal{shorter}))
+	open, err := w.j.OpenAlerts(w.ctx)
+	w.must(err)
+	if len(open) != 1 || open[0].Params["since"] != longer.Params["since"] {
+		t.Errorf("open: %+v, want one, since when it was seen first", open)
+	}
+}
+
+// What becomes critical while a message about it is on its way is told of at once.
+func TestWhatBecomesCriticalWhileItIsToldIsToldAgain(t *testing.T) {
+	t.Parallel()
+	for _, repeat := range []time.Duration{4 * time.Hour, 0} {
+		w := newWorld(t)
+		w.policy.Repeat = repeat
+		sent := w.policy.opened(Signal{Event: Missing, Severity: Warning, Channel: upload.Flu, Kind: "lis"}, w.now)
+		now, _ := w.policy.again(sent, Signal{Event: Missing, Severity: Critical, Channel: upload.Flu, Kind: "lis"}, w.now.Add(time.Second))
+		w.now = w.now.Add(2 * time.Second)
+		if after := w.policy.delivered(now, sent, w.now); after.DueAt.IsZero() || after.DueAt.After(w.now) {
+			t.Errorf("repeat %s: due at %s, want at once", repeat, after.DueAt)
+		}
+	}
+}
+
+// The clock was hours ahead when something was told, and has gone back since.
+func TestAClockThatWentBackKeepsNothingQuiet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.now = opened.Add(8 * time.Hour)
+	w.must(w.book.Raise(w.ctx, rejected("1")))
+	w.after(time.Minute)
+	w.wants("opened rejected/flu/lis")
+	w.must(w.book.Raise(w.ctx, Signal{Event: Disk, Reason: upload.DiskFull}))
+	w.now = opened
+	w.must(w.book.Raise(w.ctx, offline))
+	w.must(w.book.Raise(w.ctx, rejected("2")))
+	n, err := w.j.WakeFutureAlerts(w.ctx, w.now)
+	w.must(err)
+	w.after(2 * time.Minute)
+	if got := w.heard(); len(got) != 3 || n == 0 {
+		t.Errorf("heard %v after %d were made due; want of the disk, of the line and of one more file", got, n)
+	}
+}

@@ -26,6 +26,9 @@ const (
 	// alertBackoff* bound the waits between attempts to send a message.
 	alertBackoffMin = 5 * time.Second
 	alertBackoffMax = 10 * time.Minute
+	// conditionStands is how long what one replica has seen stands, whatever others see
+	// of their own surroundings.
+	conditionStands = 6 * conditionsEvery
 )
 
 // alerts tells people what is the matter.
@@ -40,6 +43,9 @@ type alerts struct {
 // buildAlerts comes before anything happens that people are to be told of.
 func (a *App) buildAlerts(ctx context.Context) error {
 	p := alertPolicy(a.cfg)
+	if a.journal.Shared() {
+		p.Stands = conditionStands
+	}
 	wake := func() {}
 	if p.Receiver {
 		receiver, err := newReceiver(a.cfg, a.secrets, a.journal.Now)
@@ -61,6 +67,9 @@ func (a *App) buildAlerts(ctx context.Context) error {
 func (a *App) beginAlerts(ctx context.Context) error {
 	if err := a.alerts.book.Begin(ctx, a.journal); err != nil {
 		return fmt.Errorf("begin with alerts: %w", err)
+	}
+	if err := a.endUnexpected(ctx); err != nil {
+		return fmt.Errorf("end alerts of files that are not expected any more: %w", err)
 	}
 	return a.raiseRebuilt(ctx)
 }
@@ -165,6 +174,11 @@ func (a *App) followConditions(ctx context.Context) {
 
 // reconcile makes the alerts about conditions those of what is the matter now.
 func (a *App) reconcile(ctx context.Context) error {
+	for _, l := range a.ordered() {
+		if err := l.blocks.look(ctx, a.journal.Get); err != nil {
+			return err
+		}
+	}
 	now := a.journal.Now()
 	certificates, err := a.serverCertificates(ctx, now)
 	if err != nil {

@@ -276,7 +276,7 @@ func (a *App) recorded(stage string, before, after upload.Upload) {
 // faulted follows every fault.
 func (a *App) faulted(stage string, u upload.Upload, f *upload.Fault) {
 	a.sending.forget(u.ID)
-	a.lines[u.Channel].blocks.faulted(stage, f)
+	a.lines[u.Channel].blocks.faulted(stage, u, f)
 }
 
 func (a *App) buildServer(ctx context.Context) error {

@@ -91,5 +91,10 @@ func (a *App) wakeFuture(ctx context.Context) bool {
 			a.pipeline.Wake(l.Name)
 		}
 	}
+	if n, err := a.journal.WakeFutureAlerts(ctx, a.journal.Now()); err != nil {
+		done = false
+	} else if n > 0 && a.alerts.sender != nil {
+		a.alerts.sender.Wake()
+	}
 	return done
 }

@@ -31,7 +31,7 @@ func (a *App) newCalendar() *calendar.Keeper {
 		return nil
 	}
 	return calendar.NewKeeper(calendar.Options{
-		Channels: all, Holidays: (&holidays{path: a.cfg.HolidaysFile, log: a.log}).now, Zone: time.Local, Warn: a.cfg.ExpectWarn,
+		Channels: all, Holidays: (&holidays{path: a.cfg.HolidaysFile, log: a.log, clock: a.now}).now, Zone: time.Local, Warn: a.cfg.ExpectWarn,
 		Ledger: deliveries{a.journal}, Notes: a.journal, Teller: missingFiles{a.alerts.book}, Logger: a.log, Now: a.journal.Now,
 	})
 }
@@ -100,6 +100,8 @@ type holidays struct {
 	content []byte
 	failed  string // what was last said to be wrong, so that it is said once
 	good    calendar.Holidays
+	asked   int // the last year of which it was asked whether the list has it
+	clock   func() time.Time
 }
 
 func (h *holidays) now() calendar.Holidays {
@@ -108,6 +110,7 @@ func (h *holidays) now() calendar.Holidays {
 	if h.path == "" {
 		return h.good
 	}
+	defer h.ask()
 	content, err := os.ReadFile(h.path)
 	if err == nil && h.content != nil && bytes.Equal(content, h.content) {
 		return h.good
@@ -123,9 +126,22 @@ func (h *holidays) now() calendar.Holidays {
 		}
 		return h.good
 	}
-	h.good, h.content, h.failed = read, content, ""
-	if year := time.Now().Year(); !read.Covers(year) {
-		h.log.Warn("holiday list says nothing about this year", slog.String("path", h.path), slog.Int("year", year))
-	}
+	h.good, h.content, h.failed, h.asked = read, content, "", 0
 	return h.good
+}
+
+// ask says once for each list and year that the list says nothing about it; in
+// December of the year that begins then.
+func (h *holidays) ask() {
+	now := h.clock().In(time.Local)
+	last := now.Year()
+	if now.Month() == time.December {
+		last++
+	}
+	for year := max(h.asked+1, now.Year()); year <= last && h.content != nil; year++ {
+		h.asked = year
+		if !h.good.Covers(year) {
+			h.log.Warn("holiday list says nothing about the year", slog.String("path", h.path), slog.Int("year", year))
+		}
+	}
 }

@@ -2,11 +2,40 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/alert"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/calendar"
+	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
+
+// endUnexpected ends alerts of missing files that are not expected any more: no
+// delivery would end them.
+func (a *App) endUnexpected(ctx context.Context) error {
+	open, err := a.journal.OpenAlerts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range open {
+		if alert.Event(x.Event) == alert.Missing && !a.expects(x.Channel, x.Kind) {
+			if err := a.alerts.book.Resolve(ctx, x.Key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// expects reports whether the settings say when files of the kind are due.
+func (a *App) expects(ch upload.Channel, kind upload.Kind) bool {
+	for _, c := range a.cfg.Channels() {
+		if c.Name == ch && slices.Contains(c.Expect.Kinds(), kind) {
+			return true
+		}
+	}
+	return false
+}
 
 // missingFiles makes alerts of what the calendar tells: one for a channel and
 // kind, from the warning on until the file has come.

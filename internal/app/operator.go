@@ -181,7 +181,12 @@ func (a *App) nudged(ch upload.Channel, filename string) {
 // opened reports whether the gate for which an upload waits until somebody opens it is
 // open.
 func (a *App) opened(ctx context.Context, u upload.Upload) bool {
-	return (u.Reason == upload.ChannelPaused || u.Reason == upload.CredentialsMissing) && a.lines[u.Channel].gate.Ready(ctx) == nil
+	switch u.Reason {
+	case upload.ChannelPaused, upload.CredentialsMissing, upload.CredentialsRefused:
+		return a.lines[u.Channel].gate.Ready(ctx) == nil
+	default:
+		return false
+	}
 }
 
 // reopened wakes the uploads that waited for a channel.

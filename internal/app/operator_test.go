@@ -70,3 +70,28 @@ func packed(t *testing.T, a *App) upload.Upload {
 	}
 	return u
 }
+
+func TestOnlyAGateThatSomebodyOpensIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(environ(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), cfg, io.Discard, Seams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := a.life.stop(slog.New(slog.DiscardHandler)); err != nil {
+			t.Error(err)
+		}
+	}()
+	for reason, want := range map[upload.Reason]bool{
+		upload.ChannelPaused: true, upload.CredentialsMissing: true, upload.CredentialsRefused: true,
+		upload.ServerUnreachable: false, upload.OutsideUploadWindow: false, "": false,
+	} {
+		if got := a.opened(t.Context(), upload.Upload{Channel: upload.Flu, Reason: reason}); got != want {
+			t.Errorf("%q: %v, want %v", reason, got, want)
+		}
+	}
+}

@@ -119,6 +119,27 @@ type told struct {
 	Restored int64 `json:"restored,omitempty"`
 }
 
+// aheadMost is how much farther another replica's clock may be than ours.
+const aheadMost = time.Minute
+
+// until is what can have been told up to now: a clock that has gone back since would
+// else keep everything quiet for as long as it has gone. A kind that is new begins now.
+func (t told) until(now time.Time, warn time.Duration) told {
+	cut := func(v *int64, most time.Duration) {
+		if *v > now.Add(most+aheadMost).Unix() {
+			*v = now.Unix()
+		}
+	}
+	if t.Began == 0 {
+		t.Began = now.Unix()
+	}
+	cut(&t.Began, 0)
+	cut(&t.Missing, 0)
+	cut(&t.Near, warn)
+	cut(&t.Restored, warn)
+	return t
+}
+
 func noteOf(ch upload.Channel, kind upload.Kind) string {
 	return "expected/" + string(ch) + "/" + string(kind)
 }
@@ -128,8 +149,8 @@ func (k *Keeper) look(ctx context.Context, w Watched, kind upload.Kind, now time
 	if err != nil {
 		return standing{}, err
 	}
-	if t.Began == 0 {
-		t.Began = now.Unix()
+	if is := t.until(now, k.o.Warn); is != t {
+		t = is
 		if err := k.remember(ctx, w.Channel, kind, t); err != nil {
 			return standing{}, err
 		}

@@ -305,3 +305,26 @@ func TestExpectationsAreThoseOfTheSpan(t *testing.T) {
 		}
 	}
 }
+
+// A clock that was a month ahead has told of deadlines that are still to come.
+func TestAClockThatWentBackKeepsNoDeadlineQuiet(t *testing.T) {
+	t.Parallel()
+	begin := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+	for title, first := range map[string]time.Time{"since before": begin, "since then": begin.AddDate(0, 1, 0)} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(first)
+			k := w.keeper(t, "daily 09:00 flu")
+			look := func() *Keeper { return k }
+			w.pass(t, first.Add(time.Hour), look)
+			w.now = begin.AddDate(0, 1, 0)
+			w.pass(t, w.now.Add(48*time.Hour), look)
+			w.heard = nil
+			w.now = begin.Add(2 * time.Hour)
+			w.pass(t, w.now.Add(48*time.Hour), look)
+			if got := strings.Join(w.heard, "; "); !strings.Contains(got, "missing flu 03 09:00") || !strings.Contains(got, "missing flu 04 09:00") || !strings.Contains(got, "near flu 03 09:00") {
+				t.Errorf("heard %q", got)
+			}
+		})
+	}
+}

@@ -286,7 +286,7 @@ func (j *Journal) ClaimAlert(ctx context.Context, now time.Time, lease, apart ti
 	err = j.transact(ctx, func(t txn) error {
 		a, found = Alert{}, false
 		var recent int
-		if err := t.row(ctx, `SELECT count(*) FROM alerts WHERE claimed_at > ?`, at(now.Add(-apart))).Scan(&recent); err != nil || recent > 0 {
+		if err := t.row(ctx, `SELECT count(*) FROM alerts WHERE claimed_at > ? AND claimed_at <= ?`, at(now.Add(-apart)), at(now)).Scan(&recent); err != nil || recent > 0 {
 			return err
 		}
 		scanned := t.row(ctx, `SELECT `+alertColumns+` FROM alerts
@@ -303,6 +303,24 @@ func (j *Journal) ClaimAlert(ctx context.Context, now time.Time, lease, apart ti
 		return err
 	})
 	return a, found, j.fail(op, err)
+}
+
+// WakeFutureAlerts makes the messages due now of alerts that were changed, sent or
+// claimed more than a minute in the future: the clock has gone back since, and people
+// would be told as late as it has gone. It gives their number.
+func (j *Journal) WakeFutureAlerts(ctx context.Context, now time.Time) (int64, error) {
+	const op = "wake future alerts"
+	if err := j.begin(op); err != nil {
+		return 0, err
+	}
+	var n int64
+	err := j.transact(ctx, func(t txn) (err error) {
+		limit := at(now.Add(ahead))
+		n, err = t.exec(ctx, `UPDATE alerts SET due_at = ?, claim_until = NULL
+			WHERE due_at > ? AND (updated_at > ? OR told_at > ? OR claimed_at > ?)`, at(now), at(now), limit, limit, limit)
+		return err
+	})
+	return n, j.fail(op, err)
 }
 
 // PruneAlerts removes at most limit alerts that were resolved before the time

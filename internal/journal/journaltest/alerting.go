@@ -133,6 +133,33 @@ var alerting = map[string]func(*fixture){
 		_, err := f.j.ListAlerts(f.ctx, false, "nonsense", 3)
 		f.same("bad cursor", errors.Is(err, journal.ErrBadCursor), true)
 	},
+	"a clock that has gone back holds up no message": func(f *fixture) {
+		const lease, apart = time.Minute, 4 * time.Second
+		claim := func(want string) {
+			f.Helper()
+			a, found, err := f.j.ClaimAlert(f.ctx, f.now, lease, apart)
+			f.must(err)
+			f.same("claimed", a.Key, want)
+			f.same("found", found, want != "")
+		}
+		now := f.now
+		f.later(8 * time.Hour)
+		f.save(f.alert("claimed later"))
+		claim("claimed later")
+		f.save(f.alert("opened later"))
+		f.now = now
+		f.save(f.alert("opened now"))
+		claim("opened now")
+		f.later(apart + time.Second)
+		claim("")
+		n, err := f.j.WakeFutureAlerts(f.ctx, f.now)
+		f.must(err)
+		f.same("made due", n, int64(2))
+		claim("claimed later")
+		claim("") // so soon after
+		f.later(apart + time.Second)
+		claim("opened later")
+	},
 	"only what is resolved and told is pruned": func(f *fixture) {
 		over, untold, open := f.alert("over"), f.alert("untold"), f.alert("open")
 		over.ResolvedAt, over.DueAt, untold.ResolvedAt = stamp(f.now), time.Time{}, stamp(f.now)
