@@ -76,6 +76,18 @@ func (o *Output) tail() string {
 	return strings.Join(lines[max(0, len(lines)-shown):], "\n")
 }
 
+// crash is how a Go program says that it broke, with the first of what it says of that.
+func (o *Output) crash() string {
+	text := "\n" + o.String()
+	for _, sign := range []string{"\nfatal error: ", "\npanic: ", "\nSIG", "\nruntime: ", "\nunexpected fault address "} {
+		if i := strings.Index(text, sign); i >= 0 {
+			lines := strings.SplitN(text[i+1:], "\n", shown+1)
+			return strings.Join(lines[:min(len(lines), shown)], "\n")
+		}
+	}
+	return ""
+}
+
 // Process is a child. Its test's end kills it, fails where it had a data race, and
 // quotes it where the test has failed.
 type Process struct {
@@ -112,6 +124,9 @@ func (p *Process) judge() {
 	p.Kill()
 	if strings.Contains(p.Out.String(), "WARNING: DATA RACE") {
 		p.t.Errorf("%s has a data race", p.name)
+	}
+	if crash := p.Out.crash(); crash != "" {
+		p.t.Errorf("%s, process %d, crashed:\n%s", p.name, p.PID(), crash)
 	}
 	if p.t.Failed() {
 		p.t.Logf("output of %s, process %d:\n%s", p.name, p.PID(), p.Out.tail())
