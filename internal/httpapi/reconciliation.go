@@ -23,10 +23,8 @@ func (h *handlers) GetReconciliation(ctx context.Context, r api.GetReconciliatio
 	}
 	report := &reconcile.Report{Group: reconcile.Group(or(p.Group, api.GetReconciliationParamsGroupDay)), Zone: h.Zone}
 	whole := or(p.Format, api.GetReconciliationParamsFormatJSON) == api.GetReconciliationParamsFormatCsv
-	if report.Group == reconcile.ByFile && !whole {
-		report.After, report.Limit = upload.ID(or(p.Cursor, "")), or(p.Limit, defaultLimit)
-	} else if p.Cursor != nil {
-		return nil, journal.ErrBadCursor // there is but one page
+	if err := paged(report, p, whole); err != nil {
+		return nil, err
 	}
 	if err := h.account(ctx, report, upload.Channel(or(p.Channel, "")), upload.Kind(or(p.Kind, "")), s); err != nil {
 		return nil, err
@@ -36,8 +34,23 @@ func (h *handlers) GetReconciliation(ctx context.Context, r api.GetReconciliatio
 	}
 	return api.GetReconciliation200JSONResponse{
 		From: s.from(), To: s.to(), TimeZone: h.zoneName(), Group: api.ReconciliationGroup(report.Group),
-		Items: each(report.Items(), viewReconciled), Total: viewTotal(&report.Total), Next: orNil(string(report.Next())),
+		Items: each(report.Items(), viewReconciled), Total: viewTotal(&report.Total), Next: orNil(report.Next()),
 	}, nil
+}
+
+// paged bounds a list of files to the page asked for; every other list has but one.
+func paged(report *reconcile.Report, p api.GetReconciliationParams, whole bool) (err error) {
+	if report.Group == reconcile.ByFile && !whole {
+		report.Limit = or(p.Limit, defaultLimit)
+		if p.Cursor != nil {
+			report.After, err = journal.ParsePosition(*p.Cursor)
+		}
+		return err
+	}
+	if p.Cursor != nil {
+		return journal.ErrBadCursor
+	}
+	return nil
 }
 
 // account gathers the uploads spotted on the days.

@@ -24,7 +24,8 @@ func (r *record) Accounts(_ context.Context, f journal.Filter, each func(a journ
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.filter = f
-	for _, a := range r.accounts {
+	for i, a := range r.accounts {
+		a.Seq = int64(i + 1)
 		if err := each(a); err != nil {
 			return err
 		}
@@ -202,22 +203,50 @@ func TestReconciliationByFileIsPaged(t *testing.T) {
 	w := newWorld()
 	w.accounts = accounted()
 	s := w.server(t, today)
-	var seen []string
-	for path := "/reconciliation?group=file&limit=3"; ; {
+	if d := cmp.Diff([]string{"a1", "a2", "a3", "a4"}, pagedFiles(t, s, 3)); d != "" {
+		t.Error(d)
+	}
+}
+
+// Files of one rescan were spotted in the same moment, and their ids, made within
+// one millisecond, are in no order.
+func TestPagesOfFilesOfOneRescanHoldEachOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.accounts = accounted()
+	var want []string
+	for i, id := range []upload.ID{"a3", "a1", "a4", "a2"} {
+		w.accounts[i].ID, w.accounts[i].SpottedAt = id, start
+		want = append(want, string(id))
+	}
+	s := w.server(t, today)
+	for limit := 1; limit < 5; limit++ {
+		if d := cmp.Diff(want, pagedFiles(t, s, limit)); d != "" {
+			t.Errorf("pages of %d: %s", limit, d)
+		}
+	}
+	if a := call(t, s, request{path: "/reconciliation?group=file&cursor=0193b1c2-7d00-7abc-8def-0123456789ab"}); a.status != http.StatusBadRequest {
+		t.Errorf("a cursor that holds no moment: %d %s", a.status, a.body)
+	}
+}
+
+// pagedFiles goes through all pages, and lists the uploads that they hold.
+func pagedFiles(t *testing.T, s *Server, limit int) (seen []string) {
+	t.Helper()
+	base := fmt.Sprintf("/reconciliation?group=file&limit=%d", limit)
+	for path := base; len(seen) < 100; {
 		page := call(t, s, request{path: path}).json(t)
 		for _, i := range page["items"].([]any) {
 			f, _ := i.(map[string]any)["file"].(map[string]any)
 			seen = append(seen, f["upload_id"].(string))
 		}
-		next, ok := page["next"].(string)
-		if !ok {
+		next, more := page["next"].(string)
+		if !more {
 			break
 		}
-		path = "/reconciliation?group=file&limit=3&cursor=" + next
+		path = base + "&cursor=" + next
 	}
-	if d := cmp.Diff([]string{"a1", "a2", "a3", "a4"}, seen); d != "" {
-		t.Error(d)
-	}
+	return seen
 }
 
 func TestReconciliationAsCSVIsNoFormula(t *testing.T) {

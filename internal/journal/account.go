@@ -11,6 +11,7 @@ import (
 // all of a year.
 type Account struct {
 	ID         upload.ID
+	Seq        int64 // its row's number: the order of those that were spotted at once
 	Channel    upload.Channel
 	Kind       upload.Kind
 	Filename   string
@@ -43,12 +44,15 @@ func (a Account) DecidedAt() time.Time {
 	}
 }
 
-const accountColumns = `id, channel, kind, filename, digest, data_rows, source_size, packed_size, state, verdict, content_key, receipt,
+// Position is its place in the order of Accounts.
+func (a Account) Position() Position { return positionOf(a.SpottedAt, a.Seq) }
+
+const accountColumns = `id, seq, channel, kind, filename, digest, data_rows, source_size, packed_size, state, verdict, content_key, receipt,
 	spotted_at, sent_at, updated_at, coalesce((SELECT n.id FROM uploads n
 		WHERE n.channel = u.channel AND n.filename = u.filename AND n.seq > u.seq ORDER BY n.seq LIMIT 1), '')`
 
 // Accounts calls each with the account of every upload that the filter selects,
-// the earliest spotted first, and keeps none. each must not use the journal; its
+// the earliest spotted first, in the order of their positions, and keeps none. each must not use the journal; its
 // error ends the reading and is returned.
 func (j *Journal) Accounts(ctx context.Context, f Filter, each func(a Account) error) error {
 	const op = "read accounts"
@@ -66,7 +70,7 @@ func (j *Journal) Accounts(ctx context.Context, f Filter, each func(a Account) e
 	for rows.Next() {
 		var a Account
 		var key string
-		if err := rows.Scan(&a.ID, &a.Channel, &a.Kind, &a.Filename, &a.Digest, &a.Rows, &a.SourceSize, &a.PackedSize, &a.State, &a.Verdict,
+		if err := rows.Scan(&a.ID, &a.Seq, &a.Channel, &a.Kind, &a.Filename, &a.Digest, &a.Rows, &a.SourceSize, &a.PackedSize, &a.State, &a.Verdict,
 			optional{&key}, receipt{&a.Receipt}, nanos{&a.SpottedAt}, nanos{&a.SentAt}, nanos{&a.UpdatedAt}, &a.Successor); err != nil {
 			return j.fail(op, err)
 		}

@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -73,11 +72,11 @@ func (j *Journal) List(ctx context.Context, f Filter, cursor string, limit int) 
 	}
 	w := f.where()
 	if cursor != "" {
-		p, err := parseCursor(cursor)
+		p, err := ParsePosition(cursor)
 		if err != nil {
 			return Page{}, fmt.Errorf("%s: %w", op, err)
 		}
-		w.add(`(spotted_at, seq) < (?, ?)`, p.spotted, p.seq)
+		w.add(`(spotted_at, seq) < (?, ?)`, p.Spotted, p.Seq)
 	}
 	rows, err := collect(ctx, j, func(r *listed) []any {
 		return append([]any{&r.seq}, refs(&r.Upload)...)
@@ -91,7 +90,7 @@ func (j *Journal) List(ctx context.Context, f Filter, cursor string, limit int) 
 	}
 	if len(rows) > limit {
 		last := rows[limit-1]
-		page.Next = position{last.SpottedAt.UnixNano(), last.seq}.String()
+		page.Next = positionOf(last.SpottedAt, last.seq).String()
 	}
 	return page, nil
 }
@@ -128,23 +127,4 @@ func (f Filter) where() where {
 		w.add(`spotted_at < ?`, at(f.SpottedTo))
 	}
 	return w
-}
-
-// position is a place in the list; it stays where it is when rows come and go.
-type position struct{ spotted, seq int64 }
-
-func (p position) String() string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "1.%d.%d", p.spotted, p.seq))
-}
-
-func parseCursor(s string) (position, error) {
-	var p position
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil {
-		return p, ErrBadCursor
-	}
-	if _, err := fmt.Sscanf(string(b), "1.%d.%d", &p.spotted, &p.seq); err != nil || p.String() != s {
-		return p, ErrBadCursor
-	}
-	return p, nil
 }

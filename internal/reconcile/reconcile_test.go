@@ -125,33 +125,50 @@ func TestFilesSumToDaysToMonthsToTheTotal(t *testing.T) {
 	})
 }
 
+// Accounts come in the order of spotting; ids of files that were spotted at once
+// are in no order.
 func TestPagesOfFilesHoldEachOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		n, limit := rapid.IntRange(0, 30).Draw(t, "n"), rapid.IntRange(1, 12).Draw(t, "limit")
-		seen, after := 0, upload.ID("")
+		ids := rapid.Permutation(numbers(n)).Draw(t, "ids")
+		atOnce := rapid.IntRange(1, 31).Draw(t, "spotted at once")
+		seen, after := 0, journal.Position{}
 		for {
 			r := &Report{Group: ByFile, Zone: time.UTC, After: after, Limit: limit}
-			for i := range n {
-				r.Add(journal.Account{ID: upload.ID(fmt.Sprintf("%05d", i)), SpottedAt: time.Unix(int64(i), 0)})
+			for i, id := range ids {
+				r.Add(journal.Account{ID: id, Seq: int64(i + 1), SpottedAt: time.Unix(int64(i/atOnce), 0)})
 			}
 			for _, i := range r.Items() {
-				if want := upload.ID(fmt.Sprintf("%05d", seen)); i.File.ID != want {
-					t.Fatalf("%s where %s should be", i.File.ID, want)
+				if seen == n || i.File.ID != ids[seen] {
+					t.Fatalf("%s is number %d of %v", i.File.ID, seen, ids)
 				}
 				seen++
 			}
 			if r.Total.Files != int64(n) {
 				t.Fatalf("the total is of %d files", r.Total.Files)
 			}
-			if after = r.Next(); after == "" {
+			next := r.Next()
+			if next == "" {
 				break
+			}
+			var err error
+			if after, err = journal.ParsePosition(next); err != nil {
+				t.Fatal(err)
 			}
 		}
 		if seen != n {
 			t.Fatalf("%d of %d", seen, n)
 		}
 	})
+}
+
+func numbers(n int) []upload.ID {
+	all := make([]upload.ID, n)
+	for i := range all {
+		all[i] = upload.ID(fmt.Sprintf("%05d", i))
+	}
+	return all
 }
 
 func TestDaysAreThoseOfTheZone(t *testing.T) {

@@ -91,12 +91,12 @@ type key struct {
 	day, month string
 }
 
-// Report gathers accounts, given in the order of spotting, into items and a total.
+// Report gathers accounts, given in the order of their positions, into items and a total.
 type Report struct {
 	Group Group
 	Zone  *time.Location
-	After upload.ID // by file: items behind this one alone are kept; empty: all
-	Limit int       // by file: at most so many items are kept; 0: all
+	After journal.Position // by file: items behind this place alone are kept; zero: all
+	Limit int              // by file: at most so many items are kept; 0: all
 
 	Total Sum
 	items []*Item
@@ -104,7 +104,7 @@ type Report struct {
 	more  bool
 }
 
-// Add adds an upload. IDs sort by the time of spotting; that is what After goes by.
+// Add adds an upload.
 func (r *Report) Add(a journal.Account) {
 	l := LineOf(a)
 	r.Total.Add(l)
@@ -135,7 +135,7 @@ func (k key) item() *Item {
 
 func (r *Report) addFile(k key, l Line) {
 	switch {
-	case l.ID <= r.After:
+	case r.After != journal.Position{} && l.Position().Compare(r.After) <= 0:
 	case r.Limit > 0 && len(r.items) == r.Limit:
 		r.more = true
 	default:
@@ -146,7 +146,7 @@ func (r *Report) addFile(k key, l Line) {
 	}
 }
 
-// Items are the items, the earliest first; by file in the order of IDs.
+// Items are the items, the earliest first; by file in the order in which they were added.
 func (r *Report) Items() []*Item {
 	if r.Group != ByFile {
 		slices.SortStableFunc(r.items, func(a, b *Item) int {
@@ -156,10 +156,10 @@ func (r *Report) Items() []*Item {
 	return r.items
 }
 
-// Next is the After of the next page; empty: that was all.
-func (r *Report) Next() upload.ID {
+// Next is the cursor of the After of the next page; empty: that was all.
+func (r *Report) Next() string {
 	if !r.more {
 		return ""
 	}
-	return r.items[len(r.items)-1].File.ID
+	return r.items[len(r.items)-1].File.Position().String()
 }

@@ -26,6 +26,9 @@ var reporting = map[string]func(*fixture){
 		next := f.spot("flu_1.csv")
 		f.later(time.Second)
 		all := f.accounts(journal.Filter{})
+		for i := range all {
+			all[i].Seq = 0 // the database's matter
+		}
 		f.same("accounts", all, []journal.Account{
 			{
 				ID: u.ID, Channel: upload.Flu, Kind: "flu", Filename: "flu_1.csv", Digest: digest("a"), Rows: 12, SourceSize: 1000, PackedSize: 200,
@@ -54,6 +57,18 @@ var reporting = map[string]func(*fixture){
 		err := f.j.Accounts(f.ctx, journal.Filter{}, func(journal.Account) error { n++; return enough })
 		if !errors.Is(err, enough) || n != 1 {
 			f.Errorf("after %d: %v", n, err)
+		}
+	},
+	"accounts of files that were spotted at once have places of their own": func(f *fixture) {
+		for i := range 6 {
+			f.spot(fmt.Sprintf("flu_%d.csv", i))
+		}
+		all := f.accounts(journal.Filter{})
+		f.same("accounts", len(all), 6)
+		for i := range len(all) - 1 {
+			if !all[i].SpottedAt.Equal(all[i+1].SpottedAt) || all[i].Position().Compare(all[i+1].Position()) >= 0 {
+				f.Errorf("%+v comes before %+v", all[i], all[i+1])
+			}
 		}
 	},
 	"days are counted by channel, kind and verdict": func(f *fixture) {
