@@ -2310,7 +2310,7 @@ type ClientInterface interface {
 	//
 	// Checks the body as a file of that name would be checked, and answers with what was found. Nothing is kept or
 	// sent. A file with findings is an answer (200), not an error. The body is read as it comes, whatever `Content-Type`
-	// says; its limit is 512 MiB.
+	// says; its limit is 512 MiB. Four files are checked at once; one more gets 429.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2826,7 +2826,7 @@ func (c *Client) RetryUpload(ctx context.Context, id UploadID, reqEditors ...Req
 //
 // Checks the body as a file of that name would be checked, and answers with what was found. Nothing is kept or
 // sent. A file with findings is an answer (200), not an error. The body is read as it comes, whatever `Content-Type`
-// says; its limit is 512 MiB.
+// says; its limit is 512 MiB. Four files are checked at once; one more gets 429.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4696,7 +4696,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Checks the body as a file of that name would be checked, and answers with what was found. Nothing is kept or
 	// sent. A file with findings is an answer (200), not an error. The body is read as it comes, whatever `Content-Type`
-	// says; its limit is 512 MiB.
+	// says; its limit is 512 MiB. Four files are checked at once; one more gets 429.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7457,6 +7457,8 @@ type ValidateFileResponse struct {
 	ApplicationProblemJSON401 *Unauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *RequestTimeout
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *PayloadTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -7493,6 +7495,11 @@ func (r ValidateFileResponse) GetApplicationProblemJSON401() *Unauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ValidateFileResponse) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ValidateFileResponse) GetApplicationProblemJSON408() *RequestTimeout {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -7998,7 +8005,7 @@ func (c *ClientWithResponses) RetryUploadWithResponse(ctx context.Context, id Up
 //
 // Checks the body as a file of that name would be checked, and answers with what was found. Nothing is kept or
 // sent. A file with findings is an answer (200), not an error. The body is read as it comes, whatever `Content-Type`
-// says; its limit is 512 MiB.
+// says; its limit is 512 MiB. Four files are checked at once; one more gets 429.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10604,6 +10611,13 @@ func ParseValidateFileResponse(rsp *http.Response) (*ValidateFileResponse, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest PayloadTooLarge
@@ -15620,6 +15634,22 @@ func (response ValidateFile403ApplicationProblemPlusJSONResponse) VisitValidateF
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateFile408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateFile408ApplicationProblemPlusJSONResponse) VisitValidateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }

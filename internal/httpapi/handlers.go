@@ -18,7 +18,8 @@ const defaultLimit = 50 // the document's default, where the checker did not fil
 // handlers implements the generated strict interface.
 type handlers struct {
 	Options
-	streams *streams
+	streams  *streams
+	previews chan struct{} // one token for each further preview
 }
 
 var _ api.StrictServerInterface = (*handlers)(nil)

@@ -4,19 +4,35 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/api"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
+// maxPreviews bounds how many files are checked at once by POST /validate: each
+// holds memory for as long as its body comes.
+const maxPreviews = 4
+
+// preview checks the body when there is room for it.
+func (h *handlers) preview(ctx context.Context, b Body) (Previewed, error) {
+	select {
+	case h.previews <- struct{}{}:
+		defer func() { <-h.previews }()
+		return h.Preview.Preview(ctx, b)
+	default:
+		return Previewed{}, &problem{status: http.StatusTooManyRequests, name: "too-many-requests", detail: "too many files are being checked", retryAfter: 5 * time.Second}
+	}
+}
+
 // ValidateFile checks the body as a file of that name, and keeps nothing.
 func (h *handlers) ValidateFile(ctx context.Context, r api.ValidateFileRequestObject) (api.ValidateFileResponseObject, error) {
 	var content io.Reader = http.NoBody
 	if r.Body != nil {
-		content = r.Body
+		content = incoming{r.Body}
 	}
-	p, err := h.Preview.Preview(ctx, Body{
+	p, err := h.preview(ctx, Body{
 		Reader: content, Filename: r.Params.Filename, Channel: upload.Channel(or(r.Params.Channel, "")), Standard: or(r.Params.Standard, ""),
 	})
 	if err != nil {

@@ -1,10 +1,14 @@
 package httpapi
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func preview(query, body string) request {
@@ -65,5 +69,92 @@ func TestPreviewOfWhatNobodyTakesIsUnprocessable(t *testing.T) {
 		if a := call(t, s, c.request); a.status != c.status {
 			t.Errorf("%s: %d, want %d: %s", name, a.status, c.status, a.body)
 		}
+	}
+}
+
+// slow is a body of which nothing comes before it is let go.
+type slow struct {
+	asked chan<- struct{}
+	let   <-chan struct{}
+}
+
+func (s slow) Read([]byte) (int, error) {
+	s.asked <- struct{}{}
+	<-s.let
+	return 0, io.EOF
+}
+
+func TestABodyThatDoesNotComeWholeIsNoFaultOfTheProgram(t *testing.T) {
+	t.Parallel()
+	s := newWorld().server(t, nil)
+	for want, err := range map[int]error{http.StatusRequestTimeout: os.ErrDeadlineExceeded, http.StatusBadRequest: io.ErrUnexpectedEOF} {
+		req := preview("filename=flu_1.csv", "x").build()
+		req.Body = io.NopCloser(iotest.ErrReader(err))
+		rec := httptest.NewRecorder()
+		s.Handler().ServeHTTP(rec, req)
+		if rec.Code != want {
+			t.Errorf("%v: %d %s", err, rec.Code, rec.Body)
+		}
+	}
+}
+
+func TestOnlyAFewFilesArePreviewedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newWorld().server(t, nil)
+	asked, let, answers := make(chan struct{}, maxPreviews), make(chan struct{}), make(chan int, maxPreviews)
+	for range maxPreviews {
+		req := preview("filename=flu_1.csv", "x").build()
+		req.Body = io.NopCloser(slow{asked, let})
+		go func() {
+			rec := httptest.NewRecorder()
+			s.Handler().ServeHTTP(rec, req)
+			answers <- rec.Code
+		}()
+	}
+	for range maxPreviews {
+		<-asked
+	}
+	next := preview("filename=flu_1.csv", "x")
+	a := call(t, s, next)
+	if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") != "5" || a.header.Get("Connection") != "close" {
+		t.Errorf("one more: %d %v %s", a.status, a.header, a.body)
+	} else if p := a.json(t); p["detail"] != "too many files are being checked" {
+		t.Errorf("one more: %v", p)
+	}
+	close(let)
+	for range maxPreviews {
+		if status := <-answers; status != http.StatusOK {
+			t.Errorf("one of the few: %d", status)
+		}
+	}
+	if a := call(t, s, next); a.status != http.StatusOK {
+		t.Errorf("after these: %d %s", a.status, a.body)
+	}
+}
+
+// nameAlone is a preview that knows by the name what it wants to know.
+type nameAlone struct{}
+
+func (nameAlone) Preview(context.Context, Body) (Previewed, error) {
+	return Previewed{Kind: "flu"}, nil
+}
+
+// untouched is a body of which nobody is to read.
+type untouched struct{ t *testing.T }
+
+func (u untouched) Read([]byte) (int, error) {
+	u.t.Error("the body was read by somebody else")
+	return 0, io.EOF
+}
+
+func TestNobodyButThePreviewReadsItsBody(t *testing.T) {
+	t.Parallel()
+	s := newWorld().server(t, func(o *Options) { o.Preview = nameAlone{} })
+	req := preview("filename=flu_1.csv", "x").build()
+	req.Body = io.NopCloser(untouched{t})
+	rec := httptest.NewRecorder()
+	s.Handler().ServeHTTP(rec, req)
+	if rec.Code != http.StatusOK {
+		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 }

@@ -161,7 +161,8 @@ func (h problems) handle(err error, c echo.Context) {
 	if p.status == http.StatusUnauthorized {
 		res.Header().Set("WWW-Authenticate", `Bearer realm="hqms-sidecar"`)
 	}
-	if p.status == http.StatusRequestTimeout || p.status == http.StatusRequestEntityTooLarge {
+	switch p.status {
+	case http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
 		res.Header().Set(echo.HeaderConnection, "close") // the rest of the body is not waited for
 	}
 	res.Header().Set(echo.HeaderContentType, "application/problem+json")

@@ -141,7 +141,7 @@ func (s *Server) build() error {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // nobody is believed about whom they speak for
 	e.HTTPErrorHandler = problems{o.Logger}.handle
-	h := &handlers{Options: o, streams: s.streams}
+	h := &handlers{Options: o, streams: s.streams, previews: make(chan struct{}, maxPreviews)}
 	gate := &gatekeeper{
 		operations: ops, tokens: o.Tokens, attempts: newAttempts(o.Now), log: o.Logger, zoneName: h.zoneName,
 		needCert: o.TLS != nil && o.TLS.ClientCA != "",

@@ -43,12 +43,12 @@ func (v *validator) check(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return &problem{status: http.StatusBadRequest, name: "bad-request", detail: "the query cannot be read"}
 		}
-		options := v.options
+		options, body := v.options, req.Body
 		options.ExcludeRequestBody = op.streamed
-		if !op.streamed {
-			if err := readBody(req); err != nil {
-				return err
-			}
+		if op.streamed {
+			req.Body = http.NoBody // the checker would take it into memory whole
+		} else if err := readBody(req); err != nil {
+			return err
 		}
 		misfits := unknown(query, op.query)
 		in := &openapi3filter.RequestValidationInput{Request: req, PathParams: map[string]string{}, QueryParams: query, Route: op.route, Options: &options}
@@ -61,6 +61,9 @@ func (v *validator) check(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 			misfits = append(misfits, found...)
+		}
+		if op.streamed {
+			req.Body = body
 		}
 		if len(misfits) > 0 {
 			return &problem{status: http.StatusBadRequest, name: "bad-request", misfits: misfits}
@@ -75,21 +78,38 @@ func readBody(req *http.Request) error {
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil
 	}
-	body, err := io.ReadAll(req.Body)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &problem{status: http.StatusRequestTimeout, name: "request-timeout"}
-	}
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return tooLarge
-	}
+	body, err := io.ReadAll(incoming{req.Body})
 	if err != nil {
-		return &problem{status: http.StatusBadRequest, name: "bad-request", detail: "the body broke off"}
+		return err
 	}
 	req.Body, req.ContentLength = http.NoBody, int64(len(body))
 	if len(body) > 0 {
 		req.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	return nil
+}
+
+// incoming is a body as it comes. What it ends with is the client's to know.
+type incoming struct{ io.Reader }
+
+// Read implements io.Reader.
+func (i incoming) Read(b []byte) (int, error) {
+	n, err := i.Reader.Read(b)
+	return n, brokenOff(err)
+}
+
+// brokenOff says what became of a body that cannot be read to its end.
+func brokenOff(err error) error {
+	if err == nil || err == io.EOF { //nolint:errorlint // readers return it as it is
+		return err
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &problem{status: http.StatusRequestTimeout, name: "request-timeout"}
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge
+	}
+	return &problem{status: http.StatusBadRequest, name: "bad-request", detail: "the body broke off"}
 }
 
 // unknown lists parameters that the operation does not have: a misspelt filter
