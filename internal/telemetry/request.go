@@ -83,10 +83,16 @@ func quiet(path string) bool {
 	}
 }
 
+// served is the address of the API in metrics and spans. Without it, and without a
+// port, these have what a request names as host: anybody could make as many series
+// as they like. Port 0 is left out.
+const served = "hqms-sidecar:0"
+
 func (t *Telemetry) serve(next http.Handler) http.Handler {
 	return otelhttp.NewHandler(next, "api",
 		otelhttp.WithTracerProvider(t.tracers),
 		otelhttp.WithMeterProvider(t.meters),
+		otelhttp.WithServerName(served),
 		otelhttp.WithPropagators(propagation.TraceContext{}),
 		otelhttp.WithFilter(func(r *http.Request) bool { return !quiet(r.URL.Path) }),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {

@@ -163,6 +163,24 @@ func TestScrapeGoesOnWhenTheJournalDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// A request names the host it wants, and does so before it says who asks.
+func TestTheHostThatARequestNamesIsInNoMetric(t *testing.T) {
+	t.Parallel()
+	tel, err := Start(t.Context(), Options{Stdout: io.Discard})
+	must(t, err)
+	defer tel.Shutdown(context.Background())
+	api := tel.Handler(http.NotFoundHandler())
+	for _, host := range []string{"one.example", "two.example:81", "[2001:db8::1]:82", "three.example:"} {
+		r := httptest.NewRequest(http.MethodGet, "/uploads", nil)
+		r.Host = host
+		api.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	page := scrape(t, tel)
+	if n := strings.Count(page, "\nhttp_server_request_duration_seconds_count{"); n != 1 || strings.Contains(page, "example") {
+		t.Errorf("%d series:\n%s", n, page)
+	}
+}
+
 func scrape(t *testing.T, tel *Telemetry) string {
 	t.Helper()
 	w := httptest.NewRecorder()
