@@ -50,3 +50,33 @@ func TestTheReceiverOfAlertsIsReachedWhereThereIsOne(t *testing.T) {
 		})
 	}
 }
+
+func TestMetricsAreScrapedWithWhatTheProgramAsksFor(t *testing.T) {
+	t.Parallel()
+	const token = "secrets.keys={HQMS_ACCOUNT,HQMS_PASSWORD,API_VIEW_TOKEN}"
+	credentials := func(secret string) string {
+		return "    authorization:\n      credentials: {name: " + secret + ", key: API_VIEW_TOKEN}\n"
+	}
+	for name, c := range map[string]struct {
+		args          []string
+		want, without string
+	}{
+		"open to everybody":       {nil, "interval: 30s", "authorization"},
+		"with a token":            {[]string{"--set", token}, credentials("s"), "tlsConfig"},
+		"of the chart's own":      {[]string{"--set", "secrets.create.API_VIEW_TOKEN=x"}, credentials("test-hqms-sidecar"), "tlsConfig"},
+		"from a CSI volume":       {[]string{"--set", "secrets.existing=", "--set", "secrets.csi.providerClass=p", "--set", token}, "interval: 30s", "authorization"},
+		"by a Secret of your own": {[]string{"--set", token, "--set-json", `serviceMonitor.authorization={"credentials":{"name":"mine","key":"k"}}`}, "        name: mine\n", "API_VIEW_TOKEN"},
+		"by a private CA": {
+			[]string{"--set", "env.TLS_CERT_FILE=/tls/tls.crt", "--set-json", `serviceMonitor.tlsConfig={"serverName":"hqms"}`},
+			"    scheme: https\n    tlsConfig:\n      serverName: hqms", "authorization",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			monitor := part(t, "servicemonitor.yaml", append([]string{"--set", "serviceMonitor.enabled=true"}, c.args...)...) + "\n"
+			if !strings.Contains(monitor, c.want) || strings.Contains(monitor, c.without) {
+				t.Errorf("want %q, not %q:\n%s", c.want, c.without, monitor)
+			}
+		})
+	}
+}
