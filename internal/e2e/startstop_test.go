@@ -98,19 +98,25 @@ func TestALongJournalDoesNotDelayTheStart(t *testing.T) {
 		rows = 1_000_000
 	}
 	srv := newServer(t)
-	r := newRig(t, srv)
+	r, empty := newRig(t, srv), newRig(t, srv)
 	fillJournal(t, r.state, rows)
-	began := time.Now()
-	r.launch()
-	eventually(t, "the sidecar is ready", func() bool { return r.call("GET", "/readyz", nil, nil) == 200 })
-	took := time.Since(began)
-	t.Logf("%d uploads in the journal: ready after %v", rows, took)
-	if took > startBudget {
-		t.Errorf("ready after %v, want %v at most", took, startBudget)
+	took, yardstick := readyAfter(t, r), readyAfter(t, empty)
+	t.Logf("%d uploads in the journal: ready after %v, with none after %v", rows, took, yardstick)
+	if took > startBudget && took > 3*yardstick { // a busy machine is no fault of the journal's
+		t.Errorf("ready after %v, want %v at most, or three times the %v that it takes with none", took, startBudget, yardstick)
 	}
 	digest := drop(t, r.flu, "flu_after.csv", good(t))
 	r.endsWith("flu_after.csv", "accepted")
 	srv.mustHave(digest, 1, 1)
+}
+
+// readyAfter starts the sidecar and gives how long it takes until it is ready.
+func readyAfter(t *testing.T, r *rig) time.Duration {
+	t.Helper()
+	began := time.Now()
+	r.launch()
+	eventually(t, "the sidecar is ready", func() bool { return r.call("GET", "/readyz", nil, nil) == 200 })
+	return time.Since(began)
 }
 
 // fillJournal makes a journal of so many accepted and archived uploads, each

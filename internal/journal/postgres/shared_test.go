@@ -131,17 +131,12 @@ func TestReadersOfEventsMissNoneThatCommitsLate(t *testing.T) {
 func TestOtherReplicasAreWokenByEveryChangeAndNoneByItsOwn(t *testing.T) {
 	t.Parallel()
 	url := newSchema(t)
-	here, there := openAt(t, url, journal.Options{}), openAt(t, url, journal.Options{})
-	own, any, news := here.SubscribeOthers(t.Context()), there.Subscribe(t.Context()), there.SubscribeOthers(t.Context())
-	eventually(t, "both listen", func() bool {
-		return number(t, here, `SELECT count(*) FROM pg_stat_activity
-			WHERE query = 'LISTEN "hqms_' || current_schema()::regnamespace::oid || '"'`) == 2
-	})
-	for _, c := range []<-chan struct{}{own, any, news} { // each is told when it has connected
-		select {
-		case <-c:
-		default:
-		}
+	here := openAt(t, url, journal.Options{})
+	own := here.SubscribeOthers(t.Context())
+	there := openAt(t, url, journal.Options{})
+	any, news := there.Subscribe(t.Context()), there.SubscribeOthers(t.Context())
+	for _, c := range []<-chan struct{}{own, any, news} { // each is told when it has connected, and of what happens from then on
+		comes(t, "the connection", c)
 	}
 	u := spot(t, here, "flu_1.csv")
 	comes(t, "news of a sighting", news)
