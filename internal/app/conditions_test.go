@@ -2,23 +2,16 @@ package app
 
 import (
 	"context"
-	"io"
-	"log/slog"
 	"sync/atomic"
 	"testing"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/alert"
-	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
 )
 
 // Nothing is the matter most of the time: then the journal is not asked about
 // alerts again before it has changed, and an alert that is over ends all the same.
 func TestWhileNothingIsTheMatterTheJournalIsAskedOnlyAfterAChange(t *testing.T) {
 	t.Parallel()
-	cfg, err := config.Load(environ(t))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var asked atomic.Int64
 	count := func(op string) error {
 		if op == "read open alerts" {
@@ -26,15 +19,7 @@ func TestWhileNothingIsTheMatterTheJournalIsAskedOnlyAfterAChange(t *testing.T) 
 		}
 		return nil
 	}
-	a, err := New(t.Context(), cfg, io.Discard, Seams{Journal: count})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := a.life.stop(slog.New(slog.DiscardHandler)); err != nil {
-			t.Error(err)
-		}
-	}()
+	a := started(t, Seams{Journal: count})
 	ctx := t.Context()
 	look := func(times int) (asks int64) {
 		t.Helper()

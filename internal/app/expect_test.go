@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/hqms-sidecar/hqms-sidecar/internal/alert"
-	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
 )
 
@@ -50,19 +48,7 @@ func TestAHolidayListThatRunsOutIsToldOnceAYear(t *testing.T) {
 // do not expect any more.
 func TestAnAlertOfAFileThatIsNotExpectedAnyMoreEnds(t *testing.T) {
 	t.Parallel()
-	cfg, err := config.Load(append(environ(t), "FLU_EXPECT=daily 09:00 flu"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := New(t.Context(), cfg, io.Discard, Seams{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := a.life.stop(slog.New(slog.DiscardHandler)); err != nil {
-			t.Error(err)
-		}
-	}()
+	a := started(t, Seams{}, "FLU_EXPECT=daily 09:00 flu")
 	ctx := t.Context()
 	for _, s := range []alert.Signal{
 		{Event: alert.Missing, Channel: upload.Flu, Kind: "flu"},

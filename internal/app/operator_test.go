@@ -1,12 +1,9 @@
 package app
 
 import (
-	"io"
-	"log/slog"
 	"testing"
 	"time"
 
-	"github.com/hqms-sidecar/hqms-sidecar/internal/config"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/journal"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/pipeline"
 	"github.com/hqms-sidecar/hqms-sidecar/internal/upload"
@@ -16,10 +13,6 @@ import (
 // says that it waits for that: whoever is woken then, it is not this one.
 func TestAnUploadThatIsPausedWhileTheChannelIsResumedDoesNotWait(t *testing.T) {
 	t.Parallel()
-	cfg, err := config.Load(environ(t))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var a *App
 	resumed := 0
 	resume := func(op string) error {
@@ -29,14 +22,7 @@ func TestAnUploadThatIsPausedWhileTheChannelIsResumedDoesNotWait(t *testing.T) {
 		resumed++
 		return a.lines[upload.Flu].gate.Resume(t.Context())
 	}
-	if a, err = New(t.Context(), cfg, io.Discard, Seams{Journal: resume}); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := a.life.stop(slog.New(slog.DiscardHandler)); err != nil {
-			t.Error(err)
-		}
-	}()
+	a = started(t, Seams{Journal: resume})
 	ctx := t.Context()
 	u := packed(t, a)
 	if err := a.lines[upload.Flu].gate.Pause(ctx, "somebody"); err != nil {
@@ -45,7 +31,7 @@ func TestAnUploadThatIsPausedWhileTheChannelIsResumedDoesNotWait(t *testing.T) {
 	if worked, err := a.pipeline.RunOnce(ctx, upload.Flu, pipeline.Heavy); !worked || err != nil || resumed != 1 {
 		t.Fatalf("worked %v, resumed %d times, %v", worked, resumed, err)
 	}
-	u, err = a.journal.Get(ctx, u.ID)
+	u, err := a.journal.Get(ctx, u.ID)
 	if err != nil || u.Reason != upload.ChannelPaused || u.NextAttemptAt.After(a.now()) {
 		t.Errorf("it waits for %q until %s, %v", u.Reason, u.NextAttemptAt, err)
 	}
@@ -73,19 +59,7 @@ func packed(t *testing.T, a *App) upload.Upload {
 
 func TestOnlyAGateThatSomebodyOpensIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	cfg, err := config.Load(environ(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := New(t.Context(), cfg, io.Discard, Seams{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := a.life.stop(slog.New(slog.DiscardHandler)); err != nil {
-			t.Error(err)
-		}
-	}()
+	a := started(t, Seams{})
 	for reason, want := range map[upload.Reason]bool{
 		upload.ChannelPaused: true, upload.CredentialsMissing: true, upload.CredentialsRefused: true,
 		upload.ServerUnreachable: false, upload.OutsideUploadWindow: false, "": false,
