@@ -34,25 +34,11 @@ func set(t time.Time, by time.Duration) time.Time {
 // near says that j shows the database's clock, which is this machine's.
 func near(j *journal.Journal) bool { return j.Now().Sub(time.Now().Round(0)).Abs() < 10*time.Second }
 
-func openBy(t *testing.T, url string, c *ownClock) *journal.Journal {
-	t.Helper()
-	j, err := postgres.Open(t.Context(), postgres.Options{URL: func() string { return url }, Now: c.now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return j
-}
-
 func TestTheJournalsClockIsTheDatabasesHoweverOursIsSet(t *testing.T) {
 	t.Parallel()
 	var own ownClock
 	own.set.Store(int64(time.Hour))
-	j := openBy(t, newSchema(t), &own)
+	j := openBy(t, newSchema(t), postgres.Options{Now: own.now})
 	for _, by := range []time.Duration{time.Hour, 0, -3 * time.Minute, 24 * time.Hour} {
 		own.set.Store(int64(by))
 		if !near(j) {
@@ -64,7 +50,7 @@ func TestTheJournalsClockIsTheDatabasesHoweverOursIsSet(t *testing.T) {
 func TestClocksAreComparedWhenAskedTo(t *testing.T) {
 	t.Parallel()
 	var own ownClock
-	j := openBy(t, newSchema(t), &own)
+	j := openBy(t, newSchema(t), postgres.Options{Now: own.now})
 	comes(t, "the first connection", j.SubscribeOthers(t.Context())) // which compares, too
 	own.asleep.Store(int64(3 * time.Minute))
 	if near(j) {
@@ -79,7 +65,7 @@ func TestClocksAreComparedAfterEachConnection(t *testing.T) {
 	t.Parallel()
 	var own ownClock
 	url := newSchema(t)
-	j := openBy(t, url, &own)
+	j := openBy(t, url, postgres.Options{Now: own.now})
 	news := j.SubscribeOthers(t.Context())
 	comes(t, "the first connection", news)
 	own.asleep.Store(int64(3 * time.Minute))

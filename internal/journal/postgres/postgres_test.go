@@ -78,7 +78,14 @@ func open(t testing.TB, o journal.Options) *journal.Journal {
 
 func openAt(t testing.TB, url string, o journal.Options) *journal.Journal {
 	t.Helper()
-	j, err := postgres.Open(t.Context(), postgres.Options{Options: o, URL: func() string { return url }})
+	return openBy(t, url, postgres.Options{Options: o})
+}
+
+// openBy opens with options of the package's own; the address is url.
+func openBy(t testing.TB, url string, o postgres.Options) *journal.Journal {
+	t.Helper()
+	o.URL = func() string { return url }
+	j, err := postgres.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
